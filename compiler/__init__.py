@@ -1,0 +1,42 @@
+"""Compiles pretrained neural networks into spiking ones, verifies, prices and deploys them.
+
+The public names below are loaded on first use, so that ``import spikec`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = ["Graph", "SpikecError", "__version__", "errors", "import_model", "ir", "runtime"]
+
+if TYPE_CHECKING:
+    from spikec import errors, ir, runtime
+    from spikec.api import import_model
+    from spikec.errors import SpikecError
+    from spikec.ir import Graph
+else:  # hidden from type checkers, which would take it as a promise of every name
+
+    def __getattr__(name: str) -> object:
+        if name in _SUBMODULES:
+            return importlib.import_module(f"spikec.{name}")
+        if name not in _HOME:
+            raise AttributeError(f"module 'spikec' has no attribute {name!r}")
+        value = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+_SUBMODULES = ("errors", "ir", "runtime")
+
+# Public name -> the module that defines it.
+_HOME = {
+    "Graph": "spikec.ir",
+    "SpikecError": "spikec.errors",
+    "import_model": "spikec.api",
+}
