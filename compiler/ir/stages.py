@@ -1,0 +1,75 @@
+"""ANALOG, SPIKING, PLACED: what may stand in a graph of each stage, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spikec.errors import Problem
+from spikec.ir.graph import Graph, Node, Stage
+from spikec.ir.op import Family
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """What a stage admits."""
+
+    families: frozenset[Family]
+    spikes: bool
+    """values may be spikes"""
+    time: bool
+    """values may hold T"""
+    remedy: str
+    """how a graph comes to meet this spec"""
+
+
+def stage_problems(graph: Graph) -> Iterator[Problem]:
+    """Give everything in a graph that its stage does not admit."""
+    spec = STAGES[graph.stage]
+    for node in graph:
+        family = node.op.family
+        if family not in spec.families:
+            admitted = ", ".join(sorted(f.value for f in spec.families))
+            what = f"an op of the {family.value} family in {_article(graph.stage)} graph"
+            yield Problem(what, node.place, f"families {admitted}", spec.remedy)
+        yield from _values(node, graph.stage, spec)
+
+
+def _values(node: Node, stage: Stage, spec: StageSpec) -> Iterator[Problem]:
+    for value in node.outputs:
+        if value.type.is_spikes and not spec.spikes:
+            what = f"spikes in {_article(stage)} graph: {value!r}"
+            yield Problem(what, node.place, "analog values", spec.remedy)
+        if not value.type.is_static and not spec.time:
+            what = f"time steps in {_article(stage)} graph: {value!r}"
+            yield Problem(what, node.place, "sizes without T", spec.remedy)
+
+
+def _article(stage: Stage) -> str:
+    return f"an {stage.value}" if stage is Stage.ANALOG else f"a {stage.value}"
+
+
+_EVENTFUL = frozenset({Family.NEURON, Family.CODING, Family.TEMPORAL})
+_DENSE_ONLY = frozenset({Family.NORM, Family.ACTIVATION, Family.REDUCE, Family.LOGIC})
+"""What chips do not compute: a pass folds, replaces or leaves it to the host."""
+
+STAGES: dict[Stage, StageSpec] = {
+    Stage.ANALOG: StageSpec(
+        families=frozenset(Family) - _EVENTFUL,
+        spikes=False,
+        time=False,
+        remedy="a graph with neurons or time steps is a spiking one: Editor.stage(Stage.SPIKING)",
+    ),
+    Stage.SPIKING: StageSpec(
+        families=frozenset(Family),
+        spikes=True,
+        time=True,
+        remedy="",
+    ),
+    Stage.PLACED: StageSpec(
+        families=frozenset(Family) - _DENSE_ONLY,
+        spikes=True,
+        time=True,
+        remedy="fold or replace the node, or leave it to the host, before placing",
+    ),
+}
