@@ -1,0 +1,45 @@
+"""Backends: graph in, artifact out; this table says what each makes and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a backend makes, and what must be installed beside spikec to run that."""
+
+    makes: str
+    distributions: tuple[str, ...] = ()
+    install: str = ""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend of this version, and how to get at it."""
+
+    needs: Needs
+    load: Callable[[], object]
+
+
+BACKENDS: dict[str, Backend] = {}
+"""what this version can export to"""
+
+PLANNED: dict[str, Needs] = {
+    "torch_sim": Needs("a PyTorch module that simulates the spiking network"),
+    "onnx_graph": Needs("an ONNX model of standard ops"),
+    "lava_net": Needs(
+        "a Lava process graph, and NetX files for Loihi 2",
+        ("lava-nc", "h5py"),
+        "pip install --no-deps --ignore-requires-python lava-nc==0.10.0 "
+        "&& pip install scipy asteval h5py",
+    ),
+    "nir_graph": Needs("a NIR file", ("nir",), 'pip install "spikec[nir]"'),
+    "sanafe_chip": Needs(
+        "a simulated Loihi or TrueNorth chip, with energy and latency",
+        ("sanafe",),
+        'pip install "spikec[sanafe]"',
+    ),
+}
+"""what later versions will export to; `spikec doctor` shows both tables"""

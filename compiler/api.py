@@ -1,0 +1,127 @@
+"""The public functions: a model in, a verified graph out."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spikec.errors import BadFile, Problem, UsageError
+from spikec.registry import accepted_models, frontend_of_file, frontend_of_object
+
+if TYPE_CHECKING:
+    from spikec.frontends import Frontend, ImportModel
+    from spikec.ir import Graph
+
+
+def import_model(model: Any, example_input: Any = None, *, name: str = "", **options: Any) -> Graph:
+    """Translate somebody's model into a graph, and verify that graph.
+
+    ``model`` is an ``nn.Module``, an ``fx.GraphModule``, an ``ExportedProgram``, an ONNX
+    ``ModelProto`` or its bytes, or the path of a ``.pt2`` or ``.onnx`` file.  A PyTorch module
+    needs ``example_input``: a tensor or array, a tuple of arguments, or a dict of keyword
+    arguments, with the batch on axis 0.  ``name`` names the graph; ``options`` are those that the
+    frontend of such models has of its own (``dynamic_batch`` and ``sizes`` for ONNX).
+    """
+    from spikec.ir.verify import verify
+
+    if isinstance(model, str | os.PathLike):
+        model = Path(model)
+    importer = _frontend(model).load()
+    _check_options(importer, options)
+    graph = importer(model, example_input, name=name, **options)
+    verify(graph)
+    return graph
+
+
+def _check_options(importer: ImportModel, options: Mapping[str, Any]) -> None:
+    known = list(inspect.signature(importer).parameters)[2:]
+    problems = [
+        Problem(
+            f"no option {option!r} for such a model",
+            expected=f"one of {', '.join(known)}",
+            remedy=f"did you mean {close[0]}?"
+            if (close := get_close_matches(option, known))
+            else "",
+        )
+        for option in options
+        if option not in known
+    ]
+    if problems:
+        raise UsageError("import_model was given unknown options", problems=problems)
+
+
+def _frontend(model: object) -> Frontend:
+    """Choose the frontend, without loading the framework behind it."""
+    if isinstance(model, Path):
+        return _frontend_of_file(model)
+    frontend = frontend_of_object(model)
+    if frontend is None:
+        what = f"the class {model.__qualname__}" if isinstance(model, type) else _described(model)
+        raise UsageError(
+            f"{what} is not a model that spikec reads",
+            expected=accepted_models(),
+            remedy="pass an instance of the class" if isinstance(model, type) else "",
+        )
+    return frontend
+
+
+def _frontend_of_file(path: Path) -> Frontend:
+    check_file(path)
+    frontend = frontend_of_file(path)
+    if frontend is None:
+        kind = f"a {path.suffix} file" if path.suffix else "a file without suffix"
+        raise UsageError(
+            f"{kind} is not a model that spikec reads",
+            where=str(path),
+            expected=accepted_models(),
+            remedy=_REMEDY.get(path.suffix.lower(), "export the model to .onnx or .pt2"),
+        )
+    return frontend
+
+
+def check_file(path: Path) -> None:
+    """Refuse what cannot be a model file, whatever its format: absent, a folder, empty, locked."""
+    where = str(path)
+    if not os.path.lexists(path):
+        raise BadFile("no such file", where=where, remedy=_nearest(path))
+    if not path.exists():
+        raise BadFile("a symbolic link that leads nowhere", where=where)
+    if path.is_dir():
+        raise BadFile("a folder, not a file", where=where, expected="the path of a model file")
+    if not path.is_file():
+        raise BadFile("neither a file nor a folder", where=where)
+    if not os.access(path, os.R_OK):
+        raise BadFile("no permission to read the file", where=where, remedy=f"chmod u+r {path}")
+    if path.stat().st_size == 0:
+        raise BadFile("the file is empty", where=where, remedy="write or download it again")
+
+
+def _nearest(path: Path) -> str:
+    """Suggest the neighbour whose name is nearest."""
+    try:
+        neighbours = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
+        return f"the folder {path.parent} cannot be read: check the path"
+    close = get_close_matches(path.name, neighbours, n=1, cutoff=0.75)
+    return f"did you mean {path.parent / close[0]}?" if close else "check the path"
+
+
+def _described(model: object) -> str:
+    return "None" if model is None else f"a {type(model).__module__}.{type(model).__qualname__}"
+
+
+_PICKLE = (
+    "this is a pickle of weights or of a module, which can run any code: load it yourself into "
+    "the nn.Module and pass that, or save it with torch.export.save (.pt2)"
+)
+_REMEDY = {
+    ".spk": "this is spikec's own file: read it with spikec.ir.store.load, or `spikec show`",
+    **dict.fromkeys((".pt", ".pth", ".pkl", ".bin", ".ckpt"), _PICKLE),
+    ".safetensors": "this holds weights, no network: load them into the nn.Module and pass that",
+    ".py": "name the function that makes the module: `spikec show module:factory`, or call it "
+    "and pass the result",
+}

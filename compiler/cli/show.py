@@ -1,0 +1,117 @@
+"""``spikec show``: what stands in a model, node by node."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spikec.cli import model, shapes
+from spikec.cli.drawing import check_drawing, draw
+from spikec.cli.files import check_target, renamed
+from spikec.cli.options import Debug, Json, Quiet
+from spikec.cli.screen import Screen, write
+from spikec.cli.tables import node_table
+from spikec.errors import UsageError
+
+if TYPE_CHECKING:
+    from spikec.ir import Graph
+
+
+def show(
+    source: Annotated[str, typer.Argument(metavar="MODEL", help=model.HELP, show_default=False)],
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", "-i", metavar="SHAPE", help=shapes.HELP, show_default=False),
+    ] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="Print the graph as text, which parses back.")
+    ] = False,
+    dot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw it: .svg, .png, .pdf (by Graphviz) or .dot."),
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", "-o", metavar="FILE.spk", help="Keep the imported graph."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Show the nodes of a model with types, parameters, MACs and origin."""
+    screen = Screen(as_json=as_json, quiet=quiet)
+    if text and as_json:
+        raise UsageError("--text and --json exclude each other", remedy="give one of them")
+    _check_outputs(dot, save)
+    example = shapes.example_of(inputs or ())
+    with screen.busy(f"reading {source}"):
+        graph = model.load_graph(source, example)
+    if save is not None:
+        from spikec.ir import store
+
+        with screen.busy(f"writing {save}"):
+            store.save(graph, save)
+    if dot is not None:
+        with screen.busy(f"drawing {dot}"):
+            draw(graph, dot)
+    if text:
+        from spikec.ir import printer
+
+        write(printer.print_graph(graph))
+    elif as_json:
+        screen.document(document(graph))
+    else:
+        _print(screen, graph)
+    for path in (save, dot):
+        if path is not None and not text:
+            screen.say(f"wrote {path}")
+
+
+def _check_outputs(dot: Path | None, save: Path | None) -> None:
+    if dot is not None:
+        check_drawing(dot)
+    if save is not None:
+        if save.suffix != ".spk":
+            raise UsageError(
+                f"--save writes .spk files, not {save.suffix or 'files without suffix'}",
+                where=str(save),
+                remedy=f"--save {renamed(save, '.spk')}",
+            )
+        check_target("--save", save)
+
+
+def document(graph: Graph) -> dict[str, Any]:
+    """Give all that the table shows, and the operands, for machines."""
+    from spikec.report.rows import rows, totals
+
+    table = rows(graph)
+    return {
+        "name": graph.name,
+        "stage": graph.stage.value,
+        "notes": dict(graph.notes),
+        "inputs": [_port(node.name, str(node.outputs[0].type)) for node in graph.inputs],
+        "outputs": [_port(node.name, str(node.inputs[0].type)) for node in graph.outputs],
+        "nodes": [asdict(row) for row in table],
+        "totals": asdict(totals(table)),
+    }
+
+
+def _port(name: str, type_: str) -> dict[str, str]:
+    return {"name": name, "type": type_}
+
+
+def _print(screen: Screen, graph: Graph) -> None:
+    from spikec.report.rows import rows, totals
+
+    table = rows(graph)
+    total = totals(table)
+    screen.show(node_table(graph, table))
+    screen.say(
+        f"{total.nodes} nodes, {total.params:,} parameters, "
+        f"{total.macs:,} MACs per sample (B = 1, T = 1)"
+    )
+    for key, value in graph.notes.items():
+        screen.say(f"{key}: {value}")

@@ -1,0 +1,40 @@
+"""Tables of graphs for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from spikec.ir import Graph
+    from spikec.report.rows import Row
+
+
+def node_table(graph: Graph, rows: Iterable[Row]) -> Table:
+    """Show a row a node: name, op, result types, parameters, MACs, place."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="bold")
+    table.title = f"{graph.name}: {graph.stage.value} graph, {len(graph)} nodes"
+    for header in ("node", "op", "type"):
+        table.add_column(header, overflow="fold")
+    for header in ("params", "MACs"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("from", overflow="fold")
+    for row in rows:
+        table.add_row(
+            Text(row.name),
+            row.op,
+            Text(", ".join(row.types)),
+            number(row.params),
+            number(row.macs),
+            Text(row.place),
+        )
+    return table
+
+
+def number(value: float) -> str:
+    """Write a count with thousands separated; nothing for none."""
+    return f"{value:,}" if value else ""
