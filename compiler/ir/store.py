@@ -1,9 +1,9 @@
 """A graph in one file, ``NAME.spk``: safetensors, with the graph as JSON in its metadata.
 
 Tensors are named by the digest of their content.  The one metadata entry, ``spikec``, is a JSON
-object: ``schema``, ``graph``, ``notes``, ``journal``, ``record`` (whatever the caller wants kept:
-provenance, calibration, seed, versions) and ``digest``, a SHA-256 over all the others.  The same
-graph and record give the same bytes.
+object: ``schema``, ``graphs`` (each with its ``notes`` and ``journal``), ``record`` (whatever the
+caller wants kept: provenance, calibration, seed, versions) and ``digest``, a SHA-256 over all the
+others.  The same graphs and record give the same bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from spikec.ir.kinds import Json
 
 SCHEMA = 1
 """Raised whenever older versions could misread what this one writes."""
+MAIN = "program"
+"""The graph that ``save`` writes and ``load`` reads; others may stand beside it."""
 KEY = "spikec"
 """The one metadata entry; with several, safetensors would write them in random order."""
 AGAIN = "save the program again, or take an intact copy of the file"
@@ -33,28 +35,39 @@ MAKE = "programs are written by `spikec convert` and Program.save"
 
 def save(graph: Graph, path: str | PathLike[str], record: Mapping[str, Json] | None = None) -> None:
     """Write a graph and the record of how it was made; a crash leaves the old or the new file."""
-    from safetensors import numpy as safetensors
+    save_all({MAIN: graph}, path, record)
 
+
+def load(path: str | PathLike[str]) -> tuple[Graph, dict[str, Json]]:
+    """Read what ``save`` wrote: the (main) graph and the record; every byte is checked."""
+    graphs, record = load_all(path)
+    return graphs[MAIN], record
+
+
+def save_all(
+    graphs: Mapping[str, Graph],
+    path: str | PathLike[str],
+    record: Mapping[str, Json] | None = None,
+) -> None:
+    """Write several graphs, the one called MAIN among them; arrays that they share stand once."""
     problems = list(_not_json(dict(record or {}), "record"))
     if problems:
         what = f"{problems[0]} cannot be saved"
         raise UsageError(what, expected="None, bool, int, finite float, str, list, dict of str")
     content = {
         "schema": SCHEMA,
-        "graph": dump_graph(graph),
-        "notes": graph.notes,
-        "journal": [[e.by, e.action, e.node, list(e.sources)] for e in graph.journal],
+        "graphs": {name: _dump(graph) for name, graph in graphs.items()},
         "record": dict(record or {}),
     }
     text = _canonical({**content, "digest": _digest(content)})
-    tensors = {digest: array.data for digest, array in graph.arrays().items()}
-    data = safetensors.save(tensors, {KEY: text})
+    arrays = {d: a.data for graph in graphs.values() for d, a in graph.arrays().items()}
+    data = _safetensors_bytes(arrays, text)
     with replace_file(Path(path)) as file:
         file.write(data)
 
 
-def load(path: str | PathLike[str]) -> tuple[Graph, dict[str, Json]]:
-    """Read what ``save`` wrote: the graph and the record; every byte is checked."""
+def load_all(path: str | PathLike[str]) -> tuple[dict[str, Graph], dict[str, Json]]:
+    """Read what ``save_all`` wrote; every byte is checked."""
     where = str(path)
     _look(Path(path))
     text, tensors = _read(Path(path))
@@ -65,18 +78,37 @@ def load(path: str | PathLike[str]) -> tuple[Graph, dict[str, Json]]:
         if array.digest != name:
             raise BadFile("an array in the file is damaged", where=where, remedy=AGAIN)
     try:
-        graph = load_graph(content["graph"], tensors.values())
-        graph.notes.update({str(k): str(v) for k, v in content["notes"].items()})
-        rows = content["journal"]
-        graph.journal = [Edit(by, do, node, tuple(sources)) for by, do, node, sources in rows]
+        graphs = {name: _load(row, tensors) for name, row in content["graphs"].items()}
         record = dict(content["record"])
     except SpikecError as error:
         raise _inconsistent(f"{error.what} ({error.where})", where) from error
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise _inconsistent(str(error), where) from error
-    if graph.arrays().keys() != tensors.keys():
+    if MAIN not in graphs:
+        raise _inconsistent(f"there is no graph {MAIN!r}", where)
+    if {digest for graph in graphs.values() for digest in graph.arrays()} != tensors.keys():
         raise _inconsistent("there are arrays that no node uses", where)
-    return graph, record
+    return graphs, record
+
+
+def _dump(graph: Graph) -> Json:
+    journal = [[e.by, e.action, e.node, list(e.sources)] for e in graph.journal]
+    return {"graph": dump_graph(graph), "notes": graph.notes, "journal": journal}
+
+
+def _load(row: Any, tensors: Mapping[str, Array]) -> Graph:
+    graph = load_graph(row["graph"], tensors.values())
+    graph.notes.update({str(k): str(v) for k, v in row["notes"].items()})
+    graph.journal = [Edit(by, do, node, tuple(from_)) for by, do, node, from_ in row["journal"]]
+    return graph
+
+
+def _safetensors_bytes(arrays: Mapping[str, Any], text: str) -> bytes:
+    """Give the file's bytes (``save_file`` would write a temporary file of its own)."""
+    from safetensors import numpy as safetensors
+
+    data: bytes = safetensors.save(dict(arrays), {KEY: text})
+    return data
 
 
 def _look(path: Path) -> None:

@@ -127,7 +127,11 @@ def test_the_file_is_safetensors_with_the_graph_as_json(saved: Path) -> None:
         content = json.loads(file.metadata()["spikec"])
         names = set(file.keys())
     assert content["schema"] == store.SCHEMA
-    assert [row["op"] for row in content["graph"]["nodes"]][:3] == ["Input", "Conv", "Clip"]
+    assert [row["op"] for row in content["graphs"][store.MAIN]["graph"]["nodes"]][:3] == [
+        "Input",
+        "Conv",
+        "Clip",
+    ]
     assert names == set(small_graph().arrays())
 
 
@@ -223,3 +227,18 @@ def test_a_kill_in_the_middle_of_a_save_leaves_a_whole_file(tmp_path: Path) -> N
     command = [sys.executable, "-c", KILLED, str(tmp_path / "net.spk"), "60"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.stdout == "2 ['net.spk']\n", result.stderr
+
+
+def test_several_graphs_stand_in_one_file_and_share_their_arrays(tmp_path: Path) -> None:
+    first, second = small_graph(), small_graph()
+    second.name = "second"
+    store.save_all({store.MAIN: first, "reference": second}, tmp_path / "a.spk", RECORD)
+    store.save(first, tmp_path / "b.spk", RECORD)
+    graphs, record = store.load_all(tmp_path / "a.spk")
+    assert (graphs, record) == ({store.MAIN: first, "reference": second}, RECORD)
+    assert _tensors(tmp_path / "a.spk") == _tensors(tmp_path / "b.spk")
+
+
+def _tensors(path: Path) -> set[str]:
+    with safe_open(path, framework="np") as file:
+        return set(file.keys())

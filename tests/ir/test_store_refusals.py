@@ -93,8 +93,20 @@ def rewritten(path: Path, change: Callable[[dict[str, Any]], None], sign: bool =
     path.write_bytes(safetensors.save(tensors, {"spikec": json.dumps(content)}))
 
 
+def main(content: dict[str, Any]) -> dict[str, Any]:
+    """Give the main graph with its notes and journal."""
+    row: dict[str, Any] = content["graphs"][store.MAIN]
+    return row
+
+
+def nodes(content: dict[str, Any]) -> list[Any]:
+    """Give the nodes of the main graph."""
+    rows: list[Any] = main(content)["graph"]["nodes"]
+    return rows
+
+
 def test_a_changed_field_is_noticed(saved: Path) -> None:
-    rewritten(saved, lambda c: c["graph"]["nodes"][2]["fields"].update(high=7.0), sign=False)
+    rewritten(saved, lambda c: nodes(c)[2]["fields"].update(high=7.0), sign=False)
     refused(saved, "the program in it was changed")
 
 
@@ -118,13 +130,24 @@ def test_a_newer_schema_says_so_even_if_everything_else_has_changed(saved: Path)
 
 def _node(key: str, value: Any, at: int = 2) -> Callable[[dict[str, Any]], None]:
     def change(content: dict[str, Any]) -> None:
-        content["graph"]["nodes"][at][key] = value
+        nodes(content)[at][key] = value
 
     return change
 
 
 def _set(**fields: Any) -> Callable[[dict[str, Any]], None]:
     return lambda content: content.update(fields)
+
+
+def _set_main(**fields: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda content: main(content).update(fields)
+
+
+def _drop_main(key: str) -> Callable[[dict[str, Any]], None]:
+    def change(content: dict[str, Any]) -> None:
+        del main(content)[key]
+
+    return change
 
 
 def _drop(key: str) -> Callable[[dict[str, Any]], None]:
@@ -138,15 +161,17 @@ NOT_GRAPHS: tuple[Any, ...] = (None, [], {}, {"name": 3, "stage": "analog", "nod
 NOT_SCHEMAS: tuple[Any, ...] = (None, "1", 1.5, [])
 NOT_JOURNALS: tuple[Any, ...] = (3, [3], [["a"]], {"a": "b"})
 HOSTILE: tuple[Callable[[dict[str, Any]], None], ...] = (
-    *(_drop(key) for key in ("graph", "notes", "journal", "record", "schema")),
-    *(_set(graph=value) for value in NOT_GRAPHS),
+    *(_drop(key) for key in ("graphs", "record", "schema")),
+    *(_drop_main(key) for key in ("graph", "notes", "journal")),
+    *(_set(graphs=value) for value in (*NOT_GRAPHS, {"other": {}}, {"program": 3})),
+    *(_set_main(graph=value) for value in NOT_GRAPHS),
     *(_set(schema=value) for value in NOT_SCHEMAS),
-    *(_set(journal=value) for value in NOT_JOURNALS),
-    *(_set(notes=value) for value in (3, [3])),
+    *(_set_main(journal=value) for value in NOT_JOURNALS),
+    *(_set_main(notes=value) for value in (3, [3])),
     *(_set(record=value) for value in (3, [3])),
-    lambda content: content["graph"].update(stage="liquid"),
-    lambda content: content["graph"]["nodes"].pop(1),
-    lambda content: content["graph"]["nodes"].append(content["graph"]["nodes"][1]),
+    lambda content: main(content)["graph"].update(stage="liquid"),
+    lambda content: nodes(content).pop(1),
+    lambda content: nodes(content).append(nodes(content)[1]),
     _node("op", "Exec"),
     _node("op", ["Clip"]),
     _node("name", "__import__('os')"),

@@ -107,10 +107,15 @@ def test_a_factor_counts_as_given_unless_recomputed(
         assert_as_torch(smooth, truth("bilinear", antialias=True), x)
 
 
-def test_the_pixel_halfway_between_two_is_known_in_spite_of_rounding() -> None:
-    x = ramp(1, 14)
-    floor = Resize((10,), (10 / 14,), Interpolation.NEAREST, Coordinates.ASYMMETRIC, Rounding.FLOOR)
-    np.testing.assert_array_equal(run(floor, x)[0], [o * 14 // 10 for o in range(10)])
+@pytest.mark.parametrize(("old", "new"), [(14, 18), (20, 44), (21, 27), (24, 56)])
+def test_a_pixel_that_is_met_exactly_is_known_in_spite_of_rounding(old: int, new: int) -> None:
+    o = np.arange(new)
+    assert (np.floor(o / (new / old)) != o * old // new).any()  # the danger is real
+    x, scales = ramp(old), (new / old,)
+    op = Resize((new,), scales, Interpolation.NEAREST, Coordinates.ASYMMETRIC, Rounding.FLOOR)
+    np.testing.assert_array_equal(run(op, x), o * old // new)
+    wanted = F.interpolate(tensor(x)[None, None], (new,), mode="nearest")[0, 0]
+    assert_as_torch(op, wanted, x, exact=True)
 
 
 @pytest.mark.parametrize(
