@@ -10,7 +10,7 @@ from spikec.errors import Problem, UnsupportedModel
 _FOREIGN = re.compile(r"[^A-Za-z0-9_.]+")
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  (a message on its way to an UnsupportedModel)
     """One node cannot be imported: the reason, and what its author can do."""
 
     def __init__(self, reason: str, remedy: str = "", expected: str = "") -> None:

@@ -163,6 +163,19 @@ class Editor:
         self.graph.journal.append(Edit(self._by, action, node.name, names))
 
 
+def copied(graph: Graph) -> Graph:
+    """Give a graph of its own with the same content, journal and notes."""
+    edit = Editor(Graph(graph.name, graph.stage), by="copy")
+    value: dict[Value, Value] = {}
+    for node in graph:
+        operands = [value[operand] for operand in node.inputs]
+        new = edit.add_node(node.op, operands, node.name, node.location)
+        value.update(zip(node.outputs, new.outputs, strict=True))
+    edit.graph.journal = list(graph.journal)
+    edit.graph.notes = dict(graph.notes)
+    return edit.graph
+
+
 def infer(op: Op, inputs: Types, place: str) -> Types:
     """Infer result types; an error says which node it was."""
     least, most = op.arity

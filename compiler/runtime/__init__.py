@@ -113,4 +113,7 @@ def _engine(name: str) -> Engine:
 
 
 # Name of an engine -> the module whose ``execute`` it is, loaded on first use.
-ENGINES: dict[str, str] = {"reference": "spikec.runtime.reference"}
+ENGINES: dict[str, str] = {
+    "reference": "spikec.runtime.reference",
+    "layerwise": "spikec.runtime.layerwise",
+}

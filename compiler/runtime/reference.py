@@ -83,7 +83,7 @@ class _Run:
         if isinstance(node.op, Input):
             return (self.feed.arrays[node.name],)
         sizes, operands = self.feed.sizes, tuple(self.full[v] for v in node.inputs)
-        return self._checked(node, sizes, _at(node, lambda: node.op.run(operands, sizes)))
+        return checked(self.feed, node, sizes, at_node(node, lambda: node.op.run(operands, sizes)))
 
     def step_through(self, nodes: list[Node], rate: Fraction) -> None:
         """Run stepwise nodes and scans of one rate over time; keep what others read."""
@@ -113,33 +113,17 @@ class _Run:
         if not isinstance(op, ScanOp):
             return ()
         dtype = self.feed.element_type(node.inputs[0].type.dtype)
-        return _at(node, lambda: op.initial(node.input_types, sizes, dtype))
+        return at_node(node, lambda: op.initial(node.input_types, sizes, dtype))
 
     def _step(
         self, node: Node, state: State, operands: Values, time: int, sizes: Sizes
     ) -> tuple[State, Values]:
         op = node.op
         if isinstance(op, ScanOp):
-            state, results = _at(node, lambda: op.step(state, operands, time))
+            state, results = at_node(node, lambda: op.step(state, operands, time))
         else:
-            results = _at(node, lambda: op.run(operands, sizes))
-        return state, self._checked(node, sizes, results)
-
-    def _checked(self, node: Node, sizes: Sizes, results: Values) -> Values:
-        """Compare results with the inferred types; floating ones take the run's element type."""
-        checked = []
-        for value, array in zip(node.outputs, results, strict=True):
-            declared = value.type
-            expected = self.feed.element_type(declared.dtype)
-            same_kind = array.dtype == expected or array.dtype.kind == expected.kind == "f"
-            if array.shape != declared.shape(sizes) or not same_kind:
-                raise GraphError(
-                    f"the op gave {array.dtype}{list(array.shape)}, which is not what it inferred",
-                    where=node.place,
-                    expected=f"{declared} at B={sizes.batch}, T={sizes.steps}",
-                )
-            checked.append(array.astype(expected, copy=False))
-        return tuple(checked)
+            results = at_node(node, lambda: op.run(operands, sizes))
+        return state, checked(self.feed, node, sizes, results)
 
     def _release(self, done: Iterable[Node]) -> None:
         for node in done:
@@ -160,7 +144,24 @@ def step_of(value: Value, array: Numbers, time: int, sizes: Sizes) -> Numbers:
     return array[tuple(where)]
 
 
-def _at(node: Node, compute: Callable[[], Result]) -> Result:
+def checked(feed: Feed, node: Node, sizes: Sizes, results: Values) -> Values:
+    """Compare results with the inferred types; floating ones take the run's element type."""
+    arrays = []
+    for value, array in zip(node.outputs, results, strict=True):
+        declared = value.type
+        expected = feed.element_type(declared.dtype)
+        same_kind = array.dtype == expected or array.dtype.kind == expected.kind == "f"
+        if array.shape != declared.shape(sizes) or not same_kind:
+            raise GraphError(
+                f"the op gave {array.dtype}{list(array.shape)}, which is not what it inferred",
+                where=node.place,
+                expected=f"{declared} at B={sizes.batch}, T={sizes.steps}",
+            )
+        arrays.append(array.astype(expected, copy=False))
+    return tuple(arrays)
+
+
+def at_node(node: Node, compute: Callable[[], Result]) -> Result:
     """Compute; an error says at which node it came up."""
     try:
         return compute()

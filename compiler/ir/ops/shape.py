@@ -34,7 +34,7 @@ class Reshape(Op):
         )
         before, after = _time_prefix(x.dims), _time_prefix(self.dims)
         expect(before == after, "reshape moves or splits the time axis", "T keeps its place")
-        if _batch_prefix(x.dims) != _batch_prefix(self.dims):
+        if batch_prefix(x.dims) != batch_prefix(self.dims):
             return analog(self.dims, x)  # which amplitude comes where depends on B
         return moved(self, self.dims, x)
 
@@ -295,7 +295,7 @@ def replaced(dims: Dims, axis: int, size: Dim) -> Dims:
     return tuple(result)
 
 
-def _batch_prefix(dims: Dims) -> Dim | None:
+def batch_prefix(dims: Dims) -> Dim | None:
     """Elements in front of the batch: where a reshape must keep it for amplitudes to stay."""
     for axis, dim in enumerate(dims):
         if isinstance(dim, SymbolicDim) and dim.batch:
