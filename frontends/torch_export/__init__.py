@@ -1,0 +1,24 @@
+"""PyTorch models in, an ANALOG graph out: modules, FX graphs, exported programs, .pt2 files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from spikec.frontends.torch_export.capture import capture
+from spikec.frontends.torch_export.importer import import_capture
+from spikec.ir import Graph
+
+__all__ = ["import_model"]
+
+
+def import_model(model: object, example_input: object = None, *, name: str = "") -> Graph:
+    """Import an nn.Module, fx.GraphModule, ExportedProgram, or the path of a .pt2 file.
+
+    ``example_input`` is a batch: a tensor or array, a tuple of arguments, or a dict of keyword
+    arguments (a pair of a tuple and a dict gives both). Modules need one; programs hold their own.
+    The model is left as it was found, also when the import fails.
+    """
+    path = Path(model) if isinstance(model, str | os.PathLike) else None
+    called = name or (path.stem if path else type(model).__name__)
+    return import_capture(capture(path or model, example_input), called)
