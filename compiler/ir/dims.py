@@ -32,6 +32,11 @@ class SymbolicDim:
 
     __rmul__ = __mul__
 
+    @property
+    def subject(self) -> str:
+        """What it counts, for messages."""
+        return "number of steps" if self.time else "batch size"
+
     def __truediv__(self, other: int) -> SymbolicDim:
         """Divide by a number: ``T / 2`` is the half rate."""
         return SymbolicDim(self.coefficient / other, self.batch, self.time)
@@ -75,7 +80,7 @@ class Sizes:
         if value.denominator != 1:
             raise TypeMismatch(
                 f"{dim} is not a whole number at B={self.batch}, T={self.steps}",
-                remedy=f"use a number of steps divisible by {dim.coefficient.denominator}",
+                remedy=f"use a {dim.subject} divisible by {dim.coefficient.denominator}",
             )
         return value.numerator
 
