@@ -1,0 +1,1 @@
+"""Fused neuron scans in C, compiled by the system's compiler at first use."""
