@@ -1,4 +1,7 @@
-"""Draws of activations, elementary functions, merges, logic and casts."""
+"""Draws of activations, elementary functions, merges, logic and casts.
+
+Elementwise ops without options are drawn from the table of ops; nothing is to be added for them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from spikec.ir.graph import Value
 from spikec.ir.op import Op
 from spikec.ir.types import DType, TensorType
 from spikec.testing.draft import Draft, ints
+from spikec.testing.tame import Range, Tame, takes, tame_ops, without_options
 
 WHOLE = (DType.I64, DType.I32)
 
@@ -29,14 +33,8 @@ def parametric(d: Draft) -> None:
 
 def guarded(d: Draft) -> None:
     """A function that is steep or undefined somewhere, behind a Clip that keeps away from there."""
-    op, low, high = d.choose(
-        (ops.Exp(), -2.0, 2.0),
-        (ops.Log(), 0.1, 8.0),
-        (ops.Sqrt(), 0.1, 8.0),
-        (ops.Reciprocal(), 0.5, 4.0),
-        (ops.Tan(), -1.0, 1.0),
-    )
-    d.add(op, d.hidden(ops.Clip(low, high), d.floats()))
+    tame = d.choose(*(t for t in _UNARY if not t.free and not t.jumps))
+    d.add(tame.op, _within(d, d.floats(), tame.ranges[0]))
 
 
 def softmax(d: Draft) -> None:
@@ -58,34 +56,30 @@ def softmax(d: Draft) -> None:
 def steps(d: Draft) -> None:
     """A function that jumps."""
     x = d.floats()
-    quantiser = ops.QuantReLU(d.array(*d.trailing(x.type), low=0.1, high=1.0), d.integer(1, 7))
-    jumps: tuple[Op, ...] = (ops.Sign(), ops.Floor(), ops.Ceil(), ops.Round(), quantiser)
-    d.add(d.choose(*jumps, ops.ThresholdedReLU(d.real(0, 1))), x)
+    if d.chance(0.3):
+        quantiser = ops.QuantReLU(d.array(*d.trailing(x.type), low=0.1, high=1.0), d.integer(1, 7))
+        d.add(d.choose(quantiser, ops.ThresholdedReLU(d.real(0, 1))), x)
+        return
+    tame = d.choose(*(t for t in _UNARY if t.jumps))
+    d.add(tame.op, _within(d, x, tame.ranges[0]))
 
 
 def merge(d: Draft) -> None:
-    """Add, Sub, Maximum or Minimum."""
+    """Add, Sub, Maximum, Minimum: whatever takes any numbers, integers too, and does not jump."""
     x = d.pick(lambda t: t.dtype is not DType.BOOL)
     y = d.partner(x)
-    op = d.choose(ops.Add(), ops.Sub(), ops.Maximum(), ops.Minimum())
-    d.add(op, *((x, y) if d.chance() else (y, x)))
+    free = (t.op for t in _BINARY if t.free and not t.jumps and takes(t.op, x.type.dtype))
+    d.add(d.choose(*free), *((x, y) if d.chance() else (y, x)))
 
 
-def multiply(d: Draft) -> None:
-    """Mul of squashed values."""
-    x = d.squashed(d.floats())
-    y = d.partner(x)
-    d.add(ops.Mul(), x, d.squashed(y))
+def combine(d: Draft) -> None:
+    """Mul, Div, Pow: whatever is tame for some operands only."""
+    _combined(d, d.choose(*(t for t in _BINARY if not t.free and not t.jumps)))
 
 
-def divide(d: Draft) -> None:
-    """Div by what is not near 0, or Pow of it."""
-    x = d.floats()
-    y = d.hidden(ops.Clip(0.5, 3.0), d.partner(x))
-    if d.chance(0.6):
-        d.add(ops.Div(), x, y)
-    else:
-        d.add(ops.Pow(), y, d.squashed(x))
+def remainder(d: Draft) -> None:
+    """FloorMod, or another merge that jumps."""
+    _combined(d, d.choose(*(t for t in _BINARY if t.jumps)))
 
 
 def whole_numbers(d: Draft) -> None:
@@ -103,17 +97,10 @@ def whole_numbers(d: Draft) -> None:
     d.add(op, *operands)
 
 
-def remainder(d: Draft) -> None:
-    """FloorMod of floating values."""
-    x = d.floats()
-    d.add(ops.FloorMod(), x, d.hidden(ops.Constant(Array(np.float32(d.real(0.5, 2))))))
-
-
 def compare(d: Draft) -> None:
     """A comparison: of integers, or (it jumps) of floating values."""
     x = d.pick(lambda t: t.dtype in WHOLE or (t.dtype.is_float and not d.smooth))
-    op = d.choose(ops.Equal(), ops.Less(), ops.LessEqual(), ops.Greater(), ops.GreaterEqual())
-    d.add(op, x, d.partner(x))
+    d.add(d.choose(*_COMPARISONS), x, d.partner(x))
 
 
 def logic(d: Draft) -> None:
@@ -122,7 +109,7 @@ def logic(d: Draft) -> None:
     if d.chance(0.2):
         d.add(ops.Not(), x)
     else:
-        d.add(d.choose(ops.And(), ops.Or(), ops.Xor()), x, d.partner(x))
+        d.add(d.choose(*_TRUTHS), x, d.partner(x))
 
 
 def where(d: Draft) -> None:
@@ -190,32 +177,39 @@ def _is_truth(type_: TensorType) -> bool:
     return type_.dtype is DType.BOOL
 
 
+def _within(d: Draft, x: Value, span: Range | None) -> Value:
+    """Bring a value into the range where an op is tame."""
+    if span is None:
+        return x
+    return d.squashed(x) if span == (-1.0, 1.0) else d.hidden(ops.Clip(*span), x)
+
+
+def _combined(d: Draft, tame: Tame) -> None:
+    x = d.floats()
+    operands = (x, d.partner(x))
+    pairs = zip(operands if d.chance() else reversed(operands), tame.ranges, strict=True)
+    d.add(tame.op, *(_within(d, operand, span) for operand, span in pairs))
+
+
 def _clip(d: Draft) -> Op:
     low = d.choose(None, 0.0, d.real(-1, 0), -np.inf)
     return ops.Clip(low, d.choose(None, 6.0, d.real(0.5, 2), np.inf))
 
 
+_UNARY = tame_ops(1)
+_BINARY = tame_ops(2)
+_COMPARISONS = without_options(2, DType.F32, DType.BOOL)
+_TRUTHS = tuple(op for op in without_options(2, DType.BOOL, DType.BOOL) if not takes(op, DType.F32))
+_FREE = tuple(t.op for t in _UNARY if t.free and not t.jumps)
 _SMOOTH: tuple[Callable[[Draft], Op], ...] = (
-    lambda d: ops.ReLU(),
+    *(lambda d: d.choose(*_FREE),) * len(_FREE),
     lambda d: ops.ReLU(),
     _clip,
     lambda d: ops.LeakyReLU(d.real(0, 0.3)),
     lambda d: ops.ELU(d.choose(1.0, d.real(0.5, 2)), d.choose(1.0, 1.05), d.choose(1.0, 2.0)),
     lambda d: ops.GELU(d.chance()),
-    lambda d: ops.Sigmoid(),
-    lambda d: ops.SiLU(),
-    lambda d: ops.Mish(),
     lambda d: ops.Softplus(d.choose(1.0, d.real(0.5, 2))),
-    lambda d: ops.Softsign(),
-    lambda d: ops.Tanh(),
     lambda d: ops.HardSigmoid(),
-    lambda d: ops.HardSwish(),
-    lambda d: ops.Abs(),
-    lambda d: ops.Neg(),
-    lambda d: ops.Erf(),
-    lambda d: ops.Sin(),
-    lambda d: ops.Cos(),
-    lambda d: ops.Atan(),
 )
 ELEMENTWISE = (
     activation,
@@ -226,8 +220,8 @@ ELEMENTWISE = (
     softmax,
     merge,
     merge,
-    multiply,
-    divide,
+    combine,
+    combine,
     whole_numbers,
     compare,
     logic,

@@ -41,10 +41,6 @@ _RECURRENT = (
     "a recurrent layer: its state runs along the sequence",
     "unroll it over the time steps, or use a spiking or convolutional layer in its place",
 )
-_SAMPLED = (
-    "samples at positions that are computed from the input",
-    "use torchvision's deform_conv2d, or interpolate to fixed sizes",
-)
 _COMPLEX = (
     "computes with complex numbers",
     "keep real and imaginary parts in tensors of their own",
@@ -61,7 +57,6 @@ UNSUPPORTED: dict[torch._ops.OpOverload, tuple[str, str]] = {
     aten.gru_cell.default: _RECURRENT,
     aten.rnn_tanh_cell.default: _RECURRENT,
     aten.rnn_relu_cell.default: _RECURRENT,
-    aten.grid_sampler.default: _SAMPLED,
     aten.complex.default: _COMPLEX,
     aten.view_as_complex.default: _COMPLEX,
     aten.fft_rfft.default: _COMPLEX,

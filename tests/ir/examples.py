@@ -19,9 +19,7 @@ from spikec.ir import (
     TensorType,
     ops,
 )
-from tests.ir.ops.affine_cases import AFFINE, POOLS
-from tests.ir.ops.element_cases import ACTIVATIONS, ELEMENTARY, MERGES
-from tests.ir.ops.shape_cases import MOVES, REDUCTIONS, RESIZES
+from tests.ir.ops.every_case import CASES
 
 Example = tuple[Op, tuple[TensorType, ...]]
 FRAMES = TensorType((T, B, 2))
@@ -63,10 +61,9 @@ _OVER_TIME: tuple[Op, ...] = (
     *(ops.PhaseScale(_numbers(1.0, 2.0)), ops.Delay(2), ops.Haar(-3)),
 )
 _CONSTANTS = (Array([1, 2, 3]), Array(np.linspace(0, 1, 30, dtype=np.float16)), Array(True))
-_ANALOG = (*AFFINE, *POOLS, *ACTIVATIONS, *ELEMENTARY, *MERGES, *MOVES, *RESIZES, *REDUCTIONS)
 
 EXAMPLES: tuple[Example, ...] = (
-    *((case.op, case.operands) for case in _ANALOG),
+    *((case.op, case.operands) for case in CASES),
     *((op, (FRAMES,)) for op in (*_NEURONS, *_OVER_TIME)),
     *((op, (STILL,)) for op in (ops.Repeat(), ops.Impulse(2))),
     (ops.HaarInverse(-1), (FRAMES, FRAMES)),

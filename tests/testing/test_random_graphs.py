@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from dataclasses import fields
+from functools import cache
+from inspect import getsource
 from typing import Any
 
 import numpy as np
@@ -10,10 +15,41 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spikec.ir import Array, B, Code, DType, Editor, Graph, Spikes, Stage, T, TensorType, ops
+from spikec.ir import (
+    Array,
+    B,
+    Code,
+    DType,
+    Editor,
+    Family,
+    Graph,
+    Op,
+    Spikes,
+    Stage,
+    T,
+    TensorType,
+    ops,
+)
+from spikec.ir.ops.elementwise import Binary, Unary
+from spikec.ir.parser import parse
+from spikec.ir.printer import print_graph
 from spikec.ir.verify import verify
 from spikec.runtime import run
-from spikec.testing import assert_equivalent, graphs, random_graph, random_inputs
+from spikec.testing import (
+    assert_equivalent,
+    draw_elementwise,
+    draw_layers,
+    draw_shape,
+    draw_spiking,
+    graphs,
+    random_graph,
+    random_inputs,
+)
+from spikec.testing.tame import tame_ops
+from tests.ir.examples import EXAMPLES, example_graph
+from tests.ir.ops.cases import Case
+from tests.ir.ops.comparison import assert_equal
+from tests.ir.ops.every_case import CASES
 
 stages = st.sampled_from(Stage)
 
@@ -47,12 +83,53 @@ def test_random_graphs_verify_and_run_to_finite_moderate_numbers(seed: int, stag
         assert np.abs(array.astype(float)).max(initial=0) < 1e6
 
 
-def test_random_graphs_hold_every_op() -> None:
-    drawn = {type(n.op) for seed in range(150) for n in random_graph(seed, size=20)}
-    assert set(ops.ANALOG_OPS) - drawn == set()
-    spiking = (random_graph(seed, size=20, stage=Stage.SPIKING) for seed in range(150))
-    drawn = {type(n.op) for graph in spiking for n in graph}
-    assert set(ops.SPIKING_OPS) - drawn == set()
+@cache
+def drawn() -> set[type[Op]]:
+    """Give the ops that stand in a lot of graphs."""
+    seeds = itertools.product(range(150), (Stage.ANALOG, Stage.SPIKING))
+    many = (random_graph(seed, size=20, stage=stage) for seed, stage in seeds)
+    return {type(node.op) for graph in many for node in graph}
+
+
+def test_random_graphs_hold_every_op_that_a_draw_names() -> None:
+    draws = (draw_elementwise, draw_layers, draw_shape, draw_spiking)
+    words = {word for draw in draws for word in re.findall(r"\bops\.(\w+)", getsource(draw))}
+    named = {op for name, op in ops.OPS.items() if name in words}
+    assert len(named) > 80
+    assert named - drawn() == set()
+
+
+def test_random_graphs_hold_every_elementwise_op_without_options() -> None:
+    plain = {op for op in ops.OPS.values() if issubclass(op, Unary | Binary) and not fields(op)}
+    tame = {type(tame.op) for arity in (1, 2) for tame in tame_ops(arity)}
+    truths = {op for op in plain if op.family is Family.LOGIC}
+    assert plain - drawn() == plain - tame - truths
+    assert len(tame) > 25
+
+
+def test_random_graphs_hold_every_family() -> None:
+    assert {op.family for op in drawn()} == {op.family for op in ops.OPS.values()} == set(Family)
+
+
+def test_an_op_that_is_never_drawn_has_an_example() -> None:
+    shown = {type(op) for op, _ in EXAMPLES}
+    assert set(ops.OPS.values()) - drawn() - shown == set()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.operands], ids=str)
+def test_a_case_alone_in_a_graph_computes_the_same_after_reading_it_back(case: Case) -> None:
+    graph = example_graph((case.op, case.operands))
+    verify(graph)
+    read = parse(print_graph(graph), graph.arrays())
+    assert read == graph
+    values = case.values(2)
+    results = [run(x, values) for x in (graph, read)]
+    rows = [result if isinstance(result, tuple) else (result,) for result in results]
+    for got, again, wanted in zip(*rows, case.expected(values), strict=True):
+        np.testing.assert_array_equal(got, again)
+        narrow = min(got.dtype, wanted.dtype, key=lambda dtype: dtype.itemsize)
+        assert got.dtype.kind == wanted.dtype.kind
+        assert_equal(got.astype(narrow), wanted.astype(narrow))
 
 
 def test_random_graphs_vary_in_shape_of_the_graph() -> None:

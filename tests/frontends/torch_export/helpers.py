@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
 from spikec import runtime
+from spikec.frontends.torch_export import import_model, rules
 from spikec.ir import Graph
 
 
@@ -67,6 +70,9 @@ def case(
     return Case(op, args, kwargs, part, how)
 
 
+same_batch: Callable[[bool], None] = torch._check
+"""Tells torch.export that two sizes are one."""
+
 _DRAW = {
     "normal": lambda shape, rng: torch.randn(shape, generator=rng),
     "positive": lambda shape, rng: torch.rand(shape, generator=rng) + 0.5,
@@ -85,7 +91,15 @@ def draw(spec: X | P, batch: int | None, seed: int) -> torch.Tensor:
     return _DRAW[spec.kind](shape, rng)
 
 
-class Call(nn.Module):
+class Part(nn.Module, ABC):
+    """A small module and the tensors that it takes."""
+
+    @abstractmethod
+    def inputs(self, batch: int) -> dict[Hashable, torch.Tensor]:
+        """Draw its arguments, in order; what has the same key, here or elsewhere, is the same."""
+
+
+class Call(Part):
     """A module whose forward is one operator."""
 
     def __init__(self, case: Case) -> None:
@@ -99,9 +113,9 @@ class Call(nn.Module):
             elif isinstance(leaf, torch.Tensor):
                 self.register_buffer(f"c{index}", leaf)
 
-    def inputs(self, batch: int) -> tuple[torch.Tensor, ...]:
+    def inputs(self, batch: int) -> dict[Hashable, torch.Tensor]:
         enumerated = enumerate(self.leaves)
-        return tuple(draw(s, batch, 99 + i) for i, s in enumerated if isinstance(s, X))
+        return {(s, i): draw(s, batch, 99 + i) for i, s in enumerated if isinstance(s, X)}
 
     def forward(self, *tensors: torch.Tensor) -> Any:
         rest = iter(tensors)
@@ -119,22 +133,75 @@ class Call(nn.Module):
 
 
 class Calls(nn.Module):
-    """Many operators side by side: one export serves them all."""
+    """Many parts side by side: one export serves them all.
 
-    def __init__(self, cases: Sequence[Case]) -> None:
+    Export is slow in inputs of their own size: parts share inputs, and these say that they have
+    one batch.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
         super().__init__()
-        self.parts = [Call(case) for case in cases]
-        self.calls = nn.ModuleList(self.parts)
+        self.parts = nn.ModuleList(parts)
+        self.keys = [list(part.inputs(2)) for part in parts]
+        self.sources = parts
 
     def inputs(self, batch: int, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
-        tensors = [tensor for call in self.parts for tensor in call.inputs(batch)]
-        return tuple(t.to(dtype) if t.is_floating_point() else t for t in tensors)
+        drawn = self._drawn(batch).values()
+        return tuple(t.to(dtype) if t.is_floating_point() else t for t in drawn)
 
     def forward(self, *tensors: torch.Tensor) -> dict[str, Any]:
-        rest = iter(tensors)
-        given = [[next(rest) for _ in call.inputs(1)] for call in self.parts]
-        pairs = zip(self.parts, given, strict=True)
-        return {f"case{i}": call(*own) for i, (call, own) in enumerate(pairs)}
+        small, large = self._drawn(2), self._drawn(3)
+        given = dict(zip(small, tensors, strict=True))
+        first, *rest = (t for key, t in given.items() if small[key].shape != large[key].shape)
+        for other in rest:
+            same_batch(other.shape[0] == first.shape[0])
+        rows = zip(self.parts, self.keys, strict=True)
+        return {f"case{i}": part(*map(given.get, keys)) for i, (part, keys) in enumerate(rows)}
+
+    def _drawn(self, batch: int) -> dict[Hashable, torch.Tensor]:
+        return {k: tensor for part in self.sources for k, tensor in part.inputs(batch).items()}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Parts that are imported together."""
+
+    graph: Graph
+    model: Calls
+    called: frozenset[Any]
+    """operators whose rules were called"""
+    dtype: torch.dtype
+
+    @staticmethod
+    def of(parts: Sequence[Part], dtype: torch.dtype) -> Imported:
+        """Import parts at once."""
+        called: set[Any] = set()
+        model = Calls(parts).to(dtype)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rules, "RULES", _spied(called))
+            graph = import_model(model, model.inputs(2, dtype))
+        return Imported(graph, model, frozenset(called), dtype)
+
+    def results(self, batch: int) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
+        """Give torch's results and the graph's, part by part."""
+        feed = self.model.inputs(batch, self.dtype)
+        with torch.no_grad():
+            wanted = [pytree.tree_leaves(value) for value in self.model(*feed).values()]
+        got = iter(results(self.graph, feed, str(self.dtype).removeprefix("torch.")))
+        return [([w.numpy() for w in row], [next(got) for _ in row]) for row in wanted]
+
+
+def _spied(called: set[Any]) -> dict[Any, Any]:
+    """Give all rules, each of which says that it was called."""
+
+    def spy(target: Any, rule: Any) -> Any:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            called.add(target)
+            return rule(*args, **kwargs)
+
+        return noted
+
+    return {target: spy(target, rule) for target, rule in rules.RULES.items()}
 
 
 def outputs(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[np.ndarray]:

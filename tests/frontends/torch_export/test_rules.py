@@ -1,19 +1,23 @@
-"""Each operator's rule gives what torch gives, in other batches than the traced one too."""
+"""Each operator's rule gives what torch gives, in other batches than the traced one too.
+
+The operators come from the cases of this folder, and from the expressions of the cases of ops.
+"""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch.utils import _pytree as pytree
 
-from spikec import runtime
 from spikec.frontends.torch_export import import_model, rules
 from tests.frontends.torch_export import cases_compute, cases_move
-from tests.frontends.torch_export.helpers import Call, Calls, Case, distance
+from tests.frontends.torch_export.expressions import Expression, expressions
+from tests.frontends.torch_export.helpers import Call, Case, Imported, distance
+from tests.ir.ops.every_case import FAMILIES as OP_FAMILIES
 
+Results = tuple[list[np.ndarray], list[np.ndarray]]
 FAMILIES: dict[str, list[Case]] = {
     "affine": cases_compute.AFFINE,
     "norm": cases_compute.NORM,
@@ -31,43 +35,37 @@ FAMILIES: dict[str, list[Case]] = {
 }
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 EVERY = [(family, index) for family, cases in FAMILIES.items() for index in range(len(cases))]
+EXPRESSIONS = [
+    (family, index) for family in OP_FAMILIES for index in range(len(expressions(family)))
+]
 TOLERANCE = 1e-12
 """In double precision, where a wrong constant or formula cannot pass for rounding."""
-
-
-def spied(called: set[Any]) -> dict[Any, Any]:
-    """Give all rules, each of which says that it was called."""
-
-    def spy(target: Any, rule: Any) -> Any:
-        def noted(*args: Any, **kwargs: Any) -> Any:
-            called.add(target)
-            return rule(*args, **kwargs)
-
-        return noted
-
-    return {target: spy(target, rule) for target, rule in rules.RULES.items()}
+SINGLE = 1e-5
+"""In single precision, for sums of up to some hundred terms that are rounded to 6e-8 each."""
 
 
 @cache
-def imported(family: str) -> tuple[Any, set[Any]]:
-    """Import a family's operators at once; give the graph and the rules that were called."""
-    called: set[Any] = set()
-    model = Calls(FAMILIES[family]).double()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rules, "RULES", spied(called))
-        return import_model(model, model.inputs(2, torch.float64)), called
+def imported(family: str) -> Imported:
+    """Import a family's operators at once."""
+    return Imported.of([Call(case) for case in FAMILIES[family]], torch.float64)
 
 
 @cache
-def computed(family: str, batch: int) -> tuple[Any, Any]:
-    """Give torch's results and the graph's, by the number of the case."""
-    model = Calls(FAMILIES[family]).double()
-    feed = model.inputs(batch, torch.float64)
-    with torch.no_grad():
-        wanted = model(*feed)
-    got = iter(runtime.run(imported(family)[0], feed, dtype="float64"))
-    leaves = {name: pytree.tree_leaves(value) for name, value in wanted.items()}
-    return leaves, {name: [next(got) for _ in value] for name, value in leaves.items()}
+def imported_cases(family: str) -> Imported:
+    """Import the expressions of a family of ops at once."""
+    return Imported.of([Expression(case) for case in expressions(family)], torch.float32)
+
+
+@cache
+def computed(family: str, batch: int) -> list[Results]:
+    """Compute a family."""
+    return imported(family).results(batch)
+
+
+@cache
+def computed_cases(family: str, batch: int) -> list[Results]:
+    """Compute the expressions of a family of ops."""
+    return imported_cases(family).results(batch)
 
 
 def label(case: tuple[str, int]) -> str:
@@ -77,20 +75,28 @@ def label(case: tuple[str, int]) -> str:
 @pytest.mark.parametrize("where", EVERY, ids=label)
 def test_a_rule_agrees_with_torch(where: tuple[str, int]) -> None:
     family, index = where
-    assert FAMILIES[family][index].op in imported(family)[1], "decomposed before its rule saw it"
+    assert FAMILIES[family][index].op in imported(family).called, "decomposed before its rule"
     for batch in (2, 3):
-        wanted, got = computed(family, batch)
-        name = f"case{index}"
-        assert distance([w.numpy() for w in wanted[name]], got[name]) <= TOLERANCE
+        assert distance(*computed(family, batch)[index]) <= TOLERANCE
+
+
+@pytest.mark.parametrize("where", EXPRESSIONS, ids=lambda e: f"{e[0]}-{expressions(e[0])[e[1]]}")
+def test_the_expression_of_an_op_agrees_with_torch(where: tuple[str, int]) -> None:
+    family, index = where
+    for batch in (2, 3):
+        wanted, got = computed_cases(family, batch)[index]
+        assert [w.dtype.kind for w in wanted] == [g.dtype.kind for g in got]
+        rounded = [g.astype(w.dtype) for g, w in zip(got, wanted, strict=True)]
+        assert distance(wanted, rounded) <= SINGLE
 
 
 def test_every_rule_has_a_case() -> None:
     cases = {case.op for family in FAMILIES.values() for case in family}
-    assert set(rules.RULES) - cases == set()
+    reached = {op for family in OP_FAMILIES for op in imported_cases(family).called}
+    assert set(rules.RULES) - cases - reached == set()
 
 
 def test_a_rule_alone_gives_the_same_graph_as_among_others() -> None:
-    case = cases_compute.AFFINE[0]
-    model = Call(case)
-    alone = import_model(model, model.inputs(2))
+    model = Call(cases_compute.AFFINE[0])
+    alone = import_model(model, tuple(model.inputs(2).values()))
     assert [type(node.op).__name__ for node in alone] == ["Input", "Conv", "Output"]

@@ -15,6 +15,8 @@ from spikec.ir import Array, B, Dim, DType, Op, Sizes, TensorType
 Draw = Callable[[np.random.Generator, tuple[int, ...]], NDArray[Any]]
 Truth = Callable[..., Any]
 """Tensors of the operands -> tensor, or tuple of tensors, of the results."""
+Refusal = tuple[Op, tuple[TensorType, ...], str]
+"""An op, operands that it must refuse, and words of the error."""
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -47,6 +49,7 @@ class Case:
     trailing: bool = True
     """the op speaks of trailing axes alone: more axes may stand in front, or no batch at all"""
     note: str = ""
+    refusals: tuple[Refusal, ...] = ()
 
     def __str__(self) -> str:
         """Name the case in a test report."""

@@ -10,6 +10,8 @@ import pytest
 from spikec.errors import DataError, TypeMismatch
 from spikec.ir import Array, B, DType, Editor, Graph, Op, Sizes, T, TensorType, ops
 from spikec.ir.ops import Coordinates, Interpolation, PadMode
+from tests.ir.ops.cases import Refusal
+from tests.ir.ops.every_case import CASES
 
 X = TensorType((B, 3, 8, 8))
 ROW = TensorType((B, 6))
@@ -73,7 +75,6 @@ def resize(**more: Any) -> ops.Resize:
     return ops.Resize(**(options | more))
 
 
-Refusal = tuple[Op, tuple[TensorType, ...], str]
 AFFINE: list[Refusal] = [
     (ops.Linear(ones(5, 7)), (ROW,), "7 features"),
     (ops.Linear(ones(5)), (ROW,), "weight of rank 1"),
@@ -253,7 +254,8 @@ REDUCTIONS: list[Refusal] = [
     (ops.TopK(1, -2), (ROW,), "TopK along an axis of size B"),
     (ops.CumSum(-3), (ROW,), "axis -3"),
 ]
-REFUSALS = [*AFFINE, *NORMS, *ELEMENTS, *POOLS, *MOVES, *RESIZES, *REDUCTIONS]
+OF_CASES = [refusal for case in CASES for refusal in case.refusals]
+REFUSALS = [*AFFINE, *NORMS, *ELEMENTS, *POOLS, *MOVES, *RESIZES, *REDUCTIONS, *OF_CASES]
 
 
 @pytest.mark.parametrize(
