@@ -1,4 +1,4 @@
-"""Upsample and Resize of every opset."""
+"""Upsample, Resize and GridSample of every opset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from spikec.frontends.onnx_graph.call import Call
 from spikec.frontends.onnx_graph.entries import Entry
 from spikec.frontends.onnx_graph.rule import Rules
 from spikec.ir.dims import Dim, SymbolicDim
-from spikec.ir.ops import Coordinates, Interpolation, Resize, Rounding
+from spikec.ir.ops import (
+    Cast,
+    Coordinates,
+    GridPadding,
+    GridSample,
+    Interpolation,
+    Resize,
+    Rounding,
+)
 
 
 @dataclass(frozen=True)
@@ -166,6 +174,29 @@ def _emit(call: Call, axes: Axes, coordinates: Coordinates, mode: str, rounding:
     return call.emit(op, x)
 
 
+def grid_sample_16(call: Call) -> Entry:
+    """GridSample of opset 16: images only, and their names of the modes."""
+    return _grid_sample(call, call.text("mode", "bilinear"), _GRID_MODES_16)
+
+
+def grid_sample(call: Call) -> Entry:
+    """GridSample from opset 20 on: any number of spatial axes."""
+    return _grid_sample(call, call.text("mode", "linear"), _GRID_MODES)
+
+
+def _grid_sample(call: Call, mode: str, modes: Mapping[str, Interpolation]) -> Entry:
+    padding = call.text("padding_mode", "zeros")
+    if mode not in modes:
+        call.refuse(f"mode {mode!r} is unknown")
+    if padding not in _GRID_PADDINGS:
+        call.refuse(f"padding_mode {padding!r} is unknown")
+    x, grid = call.value(0), call.value(1)
+    if grid.type.dtype is not x.type.dtype:
+        grid = call.emit(Cast(x.type.dtype), grid)
+    corners = bool(call.integer("align_corners", 0))
+    return call.emit(GridSample(modes[mode], _GRID_PADDINGS[padding], corners), x, grid)
+
+
 _MODES = {
     "nearest": Interpolation.NEAREST,
     "linear": Interpolation.LINEAR,
@@ -190,7 +221,22 @@ _ROUNDINGS = {
     "ceil": Rounding.CEIL,
 }
 
+_GRID_MODES_16 = {
+    "nearest": Interpolation.NEAREST,
+    "bilinear": Interpolation.LINEAR,
+    "bicubic": Interpolation.CUBIC,
+}
+
+_GRID_MODES = {
+    "nearest": Interpolation.NEAREST,
+    "linear": Interpolation.LINEAR,
+    "cubic": Interpolation.CUBIC,
+}
+
+_GRID_PADDINGS = {padding.value: padding for padding in GridPadding}
+
 RULES: Mapping[str, Rules] = {
+    "GridSample": {16: grid_sample_16, 20: grid_sample},
     "Resize": {10: resize_10, 11: resize},
     "Upsample": {7: upsample_by_attribute, 9: upsample},
 }

@@ -1,4 +1,4 @@
-"""Rules for interpolation."""
+"""Rules for interpolation: to other sizes, and at given positions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from spikec.frontends.torch_export.rule import Rule, Rules
+from spikec.frontends.torch_export.rule import Rule, Rules, shared
 from spikec.frontends.torch_export.scope import Operand, Scope
 from spikec.ir import Value, ops
-from spikec.ir.ops import Coordinates, Interpolation, Rounding
+from spikec.ir.ops import Coordinates, GridPadding, Interpolation, Rounding
 
 aten = torch.ops.aten
 Scales = Sequence[float | None] | None
@@ -90,7 +90,17 @@ def _padded(scales: Sequence[float | None], rank: int) -> Scales:
     return [*scales, *(None,) * (rank - len(scales))]
 
 
+def grid_sample(
+    s: Scope, x: Operand, grid: Operand, mode: int, padding: int, align_corners: bool
+) -> Value:
+    """Sample at positions from -1 to 1; torch numbers the modes."""
+    op = ops.GridSample(_GRID_MODES[mode], _GRID_PADDINGS[padding], align_corners)
+    return s.emit(op, x, grid)
+
+
 _LINEAR, _CUBIC = Interpolation.LINEAR, Interpolation.CUBIC
+_GRID_MODES = (_LINEAR, Interpolation.NEAREST, _CUBIC)
+_GRID_PADDINGS = (GridPadding.ZEROS, GridPadding.BORDER, GridPadding.REFLECTION)
 RULES: Rules = {
     aten.upsample_nearest1d.vec: nearest(1, exact=False),
     aten.upsample_nearest2d.vec: nearest(2, exact=False),
@@ -114,4 +124,8 @@ RULES: Rules = {
     aten.upsample_trilinear3d.default: smooth_core(3, _LINEAR),
     aten._upsample_bilinear2d_aa.default: smooth_core(2, _LINEAR, antialias=True),
     aten._upsample_bicubic2d_aa.default: smooth_core(2, _CUBIC, antialias=True),
+    **shared(
+        grid_sample,
+        *(aten.grid_sampler.default, aten.grid_sampler_2d.default, aten.grid_sampler_3d.default),
+    ),
 }

@@ -99,6 +99,7 @@ from spikec.ir.ops.reduce import (
     TopK,
 )
 from spikec.ir.ops.resize import Coordinates, Interpolation, Resize, Rounding
+from spikec.ir.ops.sample import GridPadding, GridSample
 from spikec.ir.ops.shape import (
     Concat,
     Embedding,
@@ -131,7 +132,7 @@ ANALOG_OPS: tuple[type[Op], ...] = (
     *(Cast,),
     *(MaxPool, AvgPool, SumPool, AdaptiveAvgPool, AdaptiveMaxPool),
     *(Reshape, Permute, Slice, Flip, Pad, Concat, Expand, Tile, Gather, Embedding, Resize),
-    *(PixelShuffle, PixelUnshuffle, Roll),
+    *(PixelShuffle, PixelUnshuffle, Roll, GridSample),
     *(Add, Sub, Mul, Div, Pow, Maximum, Minimum, FloorMod, Matmul, Einsum),
     *(ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ArgMax, ArgMin, TopK, CumSum),
     *(Equal, Less, LessEqual, Greater, GreaterEqual, And, Or, Xor, Not, Where),
@@ -199,6 +200,8 @@ __all__ = [
     "Gather",
     "Greater",
     "GreaterEqual",
+    "GridPadding",
+    "GridSample",
     "GroupNorm",
     "Haar",
     "HaarInverse",

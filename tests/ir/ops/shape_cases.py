@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  (PyTorch's own name for it)
+from numpy.typing import NDArray
 
-from spikec.ir import Array, B, DType, ops
+from spikec.ir import Array, B, DType, T, TensorType, ops
 from tests.ir.ops.cases import Case, distinct, f32, halves, typed, weights
 
 INDICES = Array(np.array([[2, 0], [1, 1], [3, 2]]))
@@ -68,7 +69,70 @@ MOVES = (
     Case(ops.Constant(TABLE), (), lambda: torch.from_numpy(np.array(TABLE.data))),
 )
 
+IMAGE, GRID = f32(2, 5, 4), f32(3, 7, 2)
+
+
+def _positions(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Some inside of the image, some outside of it, some beyond its mirror image."""
+    return rng.uniform(-3.5, 3.5, shape)
+
+
+def _grid(mode: str, padding: str, align: bool, *operands: TensorType) -> Case:
+    kernel = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
+    op = ops.GridSample(ops.Interpolation(kernel), ops.GridPadding(padding), align)
+    return Case(
+        op,
+        operands or (IMAGE, GRID),
+        lambda x, grid: F.grid_sample(x, grid, mode, padding, align_corners=align),
+        _positions,
+        note="-".join([kernel, padding, *["corners"] * align, *["volume"] * bool(operands)]),
+    )
+
+
+VOLUME = (f32(2, 3, 4, 5), f32(2, 3, 4, 3))
+GRIDS = (
+    *(
+        _grid(mode, padding.value, align)
+        for mode in ("nearest", "bilinear", "bicubic")
+        for padding in ops.GridPadding
+        for align in (False, True)
+    ),
+    *(
+        _grid(mode, padding, align, *VOLUME)
+        for mode, padding, align in (
+            ("nearest", "reflection", True),
+            ("bilinear", "zeros", True),
+            ("bilinear", "border", False),
+        )
+    ),
+    _grid("bilinear", "reflection", True, f32(2, 1, 4), GRID),
+    Case(
+        ops.GridSample(),
+        (IMAGE, GRID),
+        lambda x, grid: torch.grid_sampler_2d(x, grid, 0, 0, False),
+        _positions,
+        note="planar",
+        refusals=(
+            (ops.GridSample(), (IMAGE, typed(DType.F64, 3, 7, 2)), "one element type"),
+            (ops.GridSample(), (typed(DType.I64, 2, 5, 4),) * 2, "floating point"),
+            (ops.GridSample(), (IMAGE, f32(3, 7, 4)), "[..., m_1 … m_d, d]"),
+            (ops.GridSample(), (IMAGE, TensorType(())), "[..., m_1 … m_d, d]"),
+            (ops.GridSample(), (f32(2, 0, 4), GRID), "at least one per axis"),
+            (ops.GridSample(), (TensorType((2, B, 4)), TensorType((3, 7, 2))), "holds B or T"),
+            (ops.GridSample(), (TensorType((T, B, 2, 5, 4)), TensorType((B, T, 3, 7, 2))), "T on"),
+        ),
+    ),
+    Case(
+        ops.GridSample(),
+        VOLUME,
+        lambda x, grid: torch.grid_sampler_3d(x, grid, 0, 0, False),
+        _positions,
+        note="spatial",
+    ),
+)
+
 RESIZES = (
+    *GRIDS,
     Case(
         ops.Resize((7, 5), (7 / 3, 5 / 4), ops.Interpolation.LINEAR),
         (f32(2, 3, 4),),
