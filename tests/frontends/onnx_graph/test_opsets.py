@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+from spikec.errors import UnsupportedModel
 from spikec.frontends.onnx_graph import import_model
 from spikec.runtime import run
 from tests.frontends.onnx_graph.models import (
     Shape,
+    assert_same,
     assert_same_for_batches,
     model,
     node,
@@ -199,3 +201,26 @@ def test_group_normalization_18_scales_groups() -> None:
                 {"s": np.repeat(scale, 2), "b": np.repeat(bias, 2)}, opset=21)  # fmt: skip
     data = numbers(2, 4, 3, seed=2)
     assert np.array_equal(run(import_model(old), data), run(import_model(new), data))
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize(
+    ("opset", "mode"),
+    [
+        *((16, mode) for mode in ("bilinear", "nearest", "bicubic")),
+        *((20, mode) for mode in ("linear", "nearest", "cubic")),
+    ],
+)
+def test_modes_of_grid_sample_are_called_as_in_their_opset(
+    opset: int, mode: str, padding: str
+) -> None:
+    nodes = [node("GridSample", "x grid", "y", mode=mode, padding_mode=padding)]
+    proto = model(nodes, {"x": ("n", 2, 5, 4), "grid": ("n", 3, 7, 2)}, opset=opset)
+    assert_same(proto, {"x": numbers(3, 2, 5, 4), "grid": numbers(3, 3, 7, 2, seed=1)})
+
+
+def test_a_mode_of_another_opset_is_refused() -> None:
+    nodes = [node("GridSample", "x grid", "y", mode="bicubic")]
+    proto = model(nodes, {"x": ("n", 2, 5, 4), "grid": ("n", 3, 7, 2)}, opset=20)
+    with pytest.raises(UnsupportedModel, match="mode 'bicubic' is unknown"):
+        import_model(proto)
