@@ -1,5 +1,6 @@
 """Settings for all tests."""
 
+import pytest
 from hypothesis import settings
 
 # Same code, same examples: a failure is repeatable, and a loaded machine is no failure.
@@ -7,3 +8,9 @@ from hypothesis import settings
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("repeatable")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write golden texts anew; then read the diff"
+    )

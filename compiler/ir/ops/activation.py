@@ -196,22 +196,26 @@ class HardSwish(Unary):
 
 @dataclass(frozen=True)
 class QuantReLU(Unary):
-    """y = step min(max(floor(x / step + 1/2), 0), levels).
+    """y = amplitude min(max(floor(x / step + 1/2), 0), levels); amplitude is ``step`` by default.
 
-    ``step`` broadcasts against the trailing axes.
+    Both broadcast against the trailing axes.
     """
 
     step: Array
     levels: int
+    amplitude: Array | None = None
 
     def infer(self, inputs: Types) -> Types:
         check_broadcast(self.step, inputs[0], "step")
+        if self.amplitude is not None:
+            check_broadcast(self.amplitude, inputs[0], "amplitude")
         expect(self.levels >= 1, f"{self.levels} levels", "at least 1")
         return super().infer(inputs)
 
     def f(self, x: Floats) -> Floats:
         step = self.step.astype(x.dtype)
-        y: Floats = step * np.clip(np.floor(x / step + x.dtype.type(0.5)), 0, self.levels)
+        amplitude = step if self.amplitude is None else self.amplitude.astype(x.dtype)
+        y: Floats = amplitude * np.clip(np.floor(x / step + x.dtype.type(0.5)), 0, self.levels)
         return y
 
 

@@ -1,0 +1,36 @@
+"""Passes, their text form, and the runner that verifies the graph after each of them."""
+
+from spikec.pipeline.base import (
+    Approximately,
+    Context,
+    Exactly,
+    Inputs,
+    Pass,
+    Promise,
+    check_option,
+)
+from spikec.pipeline.run import Pipeline, Step
+from spikec.pipeline.spec import (
+    parse_items,
+    parse_pipeline,
+    print_pass,
+    print_pipeline,
+    suggestion,
+)
+
+__all__ = [
+    "Approximately",
+    "Context",
+    "Exactly",
+    "Inputs",
+    "Pass",
+    "Pipeline",
+    "Promise",
+    "Step",
+    "check_option",
+    "parse_items",
+    "parse_pipeline",
+    "print_pass",
+    "print_pipeline",
+    "suggestion",
+]

@@ -1,0 +1,210 @@
+"""Writes a quantised network in whole numbers: every current a multiple of its channel's grid.
+
+A site sends counts k, which stand for s k.  A current z is written as g n with a grid g per
+channel and a whole number n:
+
+    z = Σ W (s k) + b   ->   n = Σ round(W s / g) k + round(b / g)
+
+The grid of a site is the largest |W s| that reaches a channel, over 2^(bits - 1) - 1, so that all
+weights fit into ``bits`` bits.  Sums of currents share one grid; a mean over m elements becomes
+their sum, in units of g m.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikec.errors import UnsupportedModel
+from spikec.ir import Array, Editor, Op, Sizes, Value, ops
+from spikec.pipeline.channels import channel_axis
+from spikec.pipeline.weights import (
+    MOVES,
+    Weighted,
+    as_sum,
+    factor_of,
+    per_input,
+    per_output,
+    reach_of,
+    with_weights,
+)
+
+Grid = NDArray[np.float64]
+"""What one unit of a whole number stands for; broadcasts against trailing axes."""
+ONE = Sizes(1, 1)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Whole numbers n and what they stand for, grid · n."""
+
+    value: Value
+    grid: Grid
+
+
+class Grids:
+    """Rewrites currents, value by value, into the graph behind ``edit``."""
+
+    def __init__(self, edit: Editor, bits: int) -> None:
+        self.edit = edit
+        self.largest = 2 ** (bits - 1) - 1
+        self.real: dict[Value, Value] = {}
+        """values that no site reaches: computed in real numbers, as they were"""
+        self.counts: dict[Value, Whole] = {}
+        """what sites send, and what is moved or summed of it"""
+        self._currents: dict[tuple[Value, bytes], Value] = {}
+
+    def current(self, value: Value, grid: Grid) -> Value:
+        """Write a current in units of ``grid``, once."""
+        key = (value, grid.tobytes())
+        if key not in self._currents:
+            self._currents[key] = self._current(value, grid)
+        return self._currents[key]
+
+    def _current(self, value: Value, grid: Grid) -> Value:
+        node = value.producer
+        if value in self.real:
+            unit = self.edit.add(ops.Constant(Array(grid, "float32")), name=f"{node.name}_grid")
+            scaled = self._add(ops.Div(), self.real[value], unit, like=value)
+            return self._add(ops.Round(), scaled, like=value)
+        if self._is_counted(value):
+            return self._as_current(self.units(value), value, grid)
+        operand = node.inputs[0]
+        match node.op:
+            case ops.Linear() | ops.Conv() | ops.ConvTranspose():
+                return self._weights(node.op, value, grid)
+            case ops.Add() | ops.Sub():
+                parts = [self.current(v, grid) for v in node.inputs]
+                return self._add(node.op, *parts, like=value)
+            case ops.Neg() | ops.MaxPool() | ops.AdaptiveMaxPool() | ops.SumPool():
+                return self._add(node.op, self.current(operand, grid), like=value)
+            case ops.AvgPool() | ops.AdaptiveAvgPool() | ops.ReduceMean():
+                total, count = as_sum(node)
+                return self._add(total, self.current(operand, grid * count), like=value)
+            case ops.Scale() | ops.Mul() | ops.Div():
+                return self._scaled(value, grid)
+        if isinstance(node.op, MOVES) and grid.size == 1:
+            parts = [self.current(v, grid) for v in node.inputs]
+            return self._add(node.op, *parts, like=value)
+        raise refused(value)
+
+    def units(self, value: Value) -> Whole:
+        """Write counts with what they stand for; a bare current gets a grid of its own."""
+        if value not in self.counts:
+            self.counts[value] = self._units(value)
+        return self.counts[value]
+
+    def _units(self, value: Value) -> Whole:
+        node = value.producer
+        if not self._is_counted(value):
+            grid = self.grid_of(value)
+            return Whole(self.current(value, grid), grid)
+        parts = [self.units(v) for v in node.inputs]
+        op, count = as_sum(node) if isinstance(node.op, _MEANS) else (node.op, 1)
+        spread = tuple(
+            np.broadcast_to(part.grid, v.type.shape(ONE)).astype(np.float64)
+            for part, v in zip(parts, node.inputs, strict=True)
+        )
+        (grid,) = node.op.run(spread, ONE)  # means of equal grids are that grid
+        (uneven,) = node.op.run(tuple(g * g for g in spread), ONE)
+        if not np.allclose(uneven, grid * grid, rtol=1e-6, atol=0):
+            raise refused(value)  # a sum of counts that stand for different values
+        whole = self._add(op, *(part.value for part in parts), like=value)
+        return Whole(whole, grid[0] / count)
+
+    def _is_counted(self, value: Value) -> bool:
+        """Tell whether this is made of counts by moves, maxima and means alone."""
+        node = value.producer
+        if value in self.counts:
+            return True
+        kinds = (*MOVES, *_MEANS, ops.MaxPool, ops.AdaptiveMaxPool)
+        inner = isinstance(node.op, kinds) and bool(node.inputs)
+        return inner and all(self._is_counted(v) for v in node.inputs)
+
+    def grid_of(self, value: Value) -> Grid:
+        """Choose the grid of a current: its largest weight becomes the largest whole number."""
+        axis = channel_axis(value)
+        reach = self._reach(value)
+        least = reach[reach > 0].min() if (reach > 0).any() else 1.0
+        reach = np.where(reach > 0, reach, least)
+        tail = (1,) * (-axis - 1 if reach.size > 1 else 0)
+        return np.asarray(reach / self.largest).reshape(-1, *tail)
+
+    def _reach(self, value: Value) -> Grid:
+        """The most that one count can do to each channel; one number where channels mix."""
+        node = value.producer
+        if value in self.real:
+            return np.zeros(1)
+        if self._is_counted(value):
+            grid = np.broadcast_to(self.units(value).grid, value.type.shape(ONE))
+            axis = channel_axis(value) + value.type.rank
+            others = tuple(i for i in range(value.type.rank) if i != axis)
+            return np.asarray(grid.max(axis=others))
+        if isinstance(node.op, ops.Linear | ops.Conv | ops.ConvTranspose):
+            return reach_of(node.op, self._input_scale(node.op, node.inputs[0]))
+        parts = [self._reach(v) for v in node.inputs]
+        if isinstance(node.op, MOVES):
+            return np.asarray([max(part.max() for part in parts)])
+        most: Grid = np.max(np.broadcast_arrays(*parts), axis=0)
+        factor = np.abs(factor_of(node)).reshape(-1)
+        count = as_sum(node)[1] if isinstance(node.op, _MEANS) else 1
+        return np.asarray(most * factor / count)
+
+    def _input_scale(self, op: Weighted, x: Value) -> Grid:
+        """What one count stands for, per input channel."""
+        grid = np.broadcast_to(self.units(x).grid, x.type.shape(ONE))
+        axis = x.type.rank + (-1 if isinstance(op, ops.Linear) else -len(op.kernel) - 1)
+        rows = np.moveaxis(grid, axis, 0).reshape(grid.shape[axis], -1)
+        if not np.allclose(rows, rows[:, :1]):
+            raise refused(x)
+        return np.asarray(rows[:, 0])
+
+    def _weights(self, op: Weighted, value: Value, grid: Grid) -> Value:
+        x = value.producer.inputs[0]
+        unit = np.broadcast_to(grid.reshape(-1), (per_output(op).size,))
+        scale = per_input(op, self._input_scale(op, x))
+        whole = with_weights(op, np.round(op.weight.data * scale / per_output(op, unit)), unit)
+        return self._add(whole, self.units(x).value, like=value)
+
+    def _scaled(self, value: Value, grid: Grid) -> Value:
+        """Y = c x + shift, x in units of g / c."""
+        node = value.producer
+        factor = factor_of(node)
+        if not factor.all():
+            raise refused(value)
+        x = next(v for v in node.inputs if not isinstance(v.producer.op, ops.Constant))
+        whole = self.current(x, grid / factor)
+        if not isinstance(node.op, ops.Scale) or node.op.shift is None:
+            return whole
+        shift = np.round(node.op.shift.data / grid.reshape(-1))
+        ones = Array(np.ones(shift.shape), "float32")
+        moved = ops.Scale(ones, Array(shift, "float32"), node.op.axis)
+        return self._add(moved, whole, like=value)
+
+    def _as_current(self, counts: Whole, value: Value, grid: Grid) -> Value:
+        """Counts through one whole weight per channel."""
+        weight = np.round(counts.grid / grid)
+        if (weight == 1).all():
+            return counts.value
+        constant = ops.Constant(Array(weight, "float32"))
+        factor = self.edit.add(constant, name=f"{value.producer.name}_weight")
+        return self._add(ops.Mul(), counts.value, factor, like=value)
+
+    def _add(self, op: Op, *operands: Value, like: Value) -> Value:
+        node = like.producer
+        return self.edit.add(op, *operands, name=node.name, location=node.location)
+
+
+_MEANS = (ops.AvgPool, ops.AdaptiveAvgPool, ops.ReduceMean)
+
+
+def refused(value: Value) -> UnsupportedModel:
+    """Say that a value cannot be written in whole numbers."""
+    return UnsupportedModel(
+        f"{type(value.producer.op).__name__} cannot be written in whole numbers",
+        where=value.producer.place,
+        expected="weights, sums, pools with full windows, and moves that keep channels together",
+        remedy="use recipe=graded or recipe=signed",
+    )

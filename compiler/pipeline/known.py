@@ -1,0 +1,62 @@
+"""Values of a graph on given samples, computed on demand and kept as long as they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from spikec.ir import Graph, Value
+from spikec.pipeline.extract import extract
+from spikec.runtime import run
+
+Numbers = NDArray[Any]
+
+
+class Known:
+    """Computes a value from the nearest values that are known already."""
+
+    def __init__(self, graph: Graph, inputs: Mapping[str, Numbers], steps: int) -> None:
+        self.graph = graph
+        self.steps = steps
+        self.arrays: dict[Value, Numbers] = {
+            node.outputs[0]: inputs[node.name] for node in graph.inputs
+        }
+
+    def value(self, wanted: Value) -> Numbers:
+        """Compute a value; it is not kept."""
+        if wanted in self.arrays:
+            return self.arrays[wanted]
+        piece = extract(self.graph, wanted, self.arrays.keys())
+        feed = {node.name: self.arrays[self.graph[node.name].outputs[0]] for node in piece.inputs}
+        timed = any(not value.type.is_static for node in piece for value in node.outputs)
+        bound = any(not node.outputs[0].type.is_static for node in piece.inputs)
+        result = run(piece, feed, "layerwise", steps=self.steps if timed and not bound else None)
+        assert not isinstance(result, tuple)  # a piece has one output
+        return result
+
+    def keep(self, value: Value, array: Numbers) -> None:
+        """Take a value as known from now on, and drop those that nothing needs any more."""
+        self.arrays[value] = array
+        later = _later(self.graph, self.arrays)
+        for old in list(self.arrays):
+            if old not in later and old is not value:
+                del self.arrays[old]
+
+
+def _later(graph: Graph, known: Mapping[Value, Numbers]) -> set[Value]:
+    """Give the known values that some value yet unknown reads through unknown ones."""
+    read: set[Value] = set()
+    waiting = [value for output in graph.outputs for value in output.inputs]
+    seen: set[Value] = set()
+    while waiting:
+        value = waiting.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        if value in known:
+            read.add(value)
+        else:
+            waiting.extend(value.producer.inputs)
+    return read

@@ -1,0 +1,109 @@
+"""Runs passes one after another, and after each proves that the graph still keeps its promises."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikec.errors import PromiseBroken
+from spikec.ir import Graph
+from spikec.ir.verify import verify
+from spikec.pipeline.base import Context, Exactly, Inputs, Pass
+from spikec.pipeline.spec import print_pass
+from spikec.runtime import run
+
+Outputs = tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one pass did."""
+
+    text: str
+    changed: bool
+    nodes: int
+    deviation: float
+    """max |new - old| / max |old| over the outputs on the probe inputs"""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A sequence of passes.
+
+    After each pass the graph is verified; with ``probe`` inputs its outputs are compared with
+    those before the pass, and a pass that promised equality and broke it is an error.
+    """
+
+    passes: Sequence[Pass]
+    program_steps: Callable[[Graph, int], int] = lambda graph, steps: steps
+    """how many time steps the graph takes when T is what the user asked for"""
+
+    def run(
+        self,
+        graph: Graph,
+        context: Context,
+        probe: Inputs | None = None,
+        on_step: Callable[[Step], None] = lambda step: None,
+    ) -> list[Step]:
+        """Edit the graph in place; give one line per pass."""
+        steps = []
+        outputs = self._outputs(graph, probe, context)
+        for one in self.passes:
+            start = time.perf_counter()
+            changed = one(graph, context)
+            verify(graph)
+            old = outputs
+            outputs = self._outputs(graph, probe, context) if changed else outputs
+            drift = deviation(old, outputs)
+            step = Step(print_pass(one), changed, len(graph), drift, time.perf_counter() - start)
+            _check(one, step)
+            steps.append(step)
+            on_step(step)
+        return steps
+
+    def _outputs(self, graph: Graph, probe: Inputs | None, context: Context) -> Outputs:
+        """Run the graph; of an output that grows over time steps, take the last step."""
+        if probe is None:
+            return ()
+        timed = [node.inputs[0].type.time_axis for node in graph.outputs]
+        over_time = any(not v.type.is_static for n in graph for v in n.outputs)
+        steps = self.program_steps(graph, context.steps) if over_time else None
+        result = run(graph, dict(probe), "layerwise", steps=steps)
+        arrays = result if isinstance(result, tuple) else (result,)
+        return tuple(
+            a if axis is None else a.take(-1, axis=axis)
+            for a, axis in zip(arrays, timed, strict=True)
+        )
+
+
+def deviation(old: Outputs, new: Outputs) -> float:
+    """Give max |new - old| / max |old| over all outputs.
+
+    >>> deviation((np.array([1.0, -4.0]),), (np.array([1.0, -3.0]),))
+    0.25
+    """
+    worst = 0.0
+    for a, b in zip(old, new, strict=True):
+        same = (a == b) | ((a != a) & (b != b))  # NaN and infinities that stay are no change
+        distance = np.where(same, 0, np.abs(np.subtract(b, a, where=~same, out=np.zeros_like(a))))
+        if not np.isfinite(distance).all():
+            return np.inf
+        scale = float(np.abs(a[np.isfinite(a)]).max(initial=0)) or 1.0
+        worst = max(worst, float(distance.max(initial=0)) / scale)
+    return worst
+
+
+def _check(one: Pass, step: Step) -> None:
+    promise = one.promise
+    if isinstance(promise, Exactly) and not step.deviation <= promise.tolerance:
+        raise PromiseBroken(
+            f"pass {step.text} changed the outputs by {step.deviation:.3g} (relative)",
+            expected=f"at most {promise.tolerance:g}",
+            remedy="this is a defect of the pass; please report it with the model",
+        )

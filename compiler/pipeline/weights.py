@@ -1,0 +1,106 @@
+"""What the weights of linear maps do to channels: views per input, per output, and their reach."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikec.errors import UnsupportedModel
+from spikec.ir import Array, Node, Op, ops
+
+Vector = NDArray[np.float64]
+Weighted = ops.Linear | ops.Conv | ops.ConvTranspose
+
+MOVES = (
+    *(ops.Reshape, ops.Permute, ops.Slice, ops.Flip, ops.Pad, ops.Concat, ops.Expand, ops.Tile),
+    *(ops.Gather, ops.PixelShuffle, ops.PixelUnshuffle, ops.Roll),
+)
+"""Ops that carry elements elsewhere and compute nothing."""
+
+
+def per_input(op: Weighted, vector: Vector) -> Vector:
+    """Spread one number per input channel over the weight."""
+    tail = (1,) * (op.weight.ndim - 2)
+    match op:
+        case ops.Linear():
+            return vector
+        case ops.Conv():
+            outputs, inputs = op.weight.shape[:2]
+            group = np.arange(outputs) // (outputs // op.groups)
+            index = group[:, None] * inputs + np.arange(inputs)
+            return np.asarray(vector[index].reshape(outputs, inputs, *tail))
+        case ops.ConvTranspose():
+            return vector.reshape(-1, 1, *tail)
+
+
+def per_output(op: Weighted, vector: Vector | None = None) -> Vector:
+    """Spread one number per output channel (1 by default) over the weight."""
+    tail = (1,) * (op.weight.ndim - 2)
+    if isinstance(op, ops.ConvTranspose):
+        inputs, outputs = op.weight.shape[:2]
+        numbers = np.ones(outputs * op.groups) if vector is None else vector
+        if vector is None:
+            return numbers
+        rows = numbers.reshape(op.groups, 1, outputs).repeat(inputs // op.groups, axis=1)
+        return rows.reshape(inputs, outputs, *tail)
+    numbers = np.ones(op.weight.shape[0]) if vector is None else vector
+    return numbers.reshape(-1, 1, *tail) if vector is not None else numbers
+
+
+def reach_of(op: Weighted, scale: Vector) -> Vector:
+    """The largest |weight · scale| per output channel."""
+    size = np.abs(op.weight.data * per_input(op, scale))
+    if not isinstance(op, ops.ConvTranspose):
+        return np.asarray(size.reshape(len(size), -1).max(axis=1))
+    inputs, outputs = op.weight.shape[:2]
+    blocks = size.reshape(op.groups, inputs // op.groups, outputs, -1)
+    return np.asarray(blocks.max(axis=(1, 3)).reshape(-1))
+
+
+def with_weights(op: Weighted, weight: Vector, unit: Vector) -> Weighted:
+    """Give the op with whole weights, and its bias in units of ``unit`` per output channel."""
+    bias = None if op.bias is None else Array(np.round(op.bias.data / unit), "float32")
+    return replace(op, weight=Array(weight, "float32"), bias=bias)
+
+
+def as_sum(node: Node) -> tuple[Op, int]:
+    """Give the sum behind a mean, and how many elements it is over."""
+    op, x = node.op, node.inputs[0].type
+    match op:
+        case ops.AvgPool():
+            full = not op.ceil_mode and (op.count_padding or not any(map(any, op.padding)))
+            if full:
+                total = ops.SumPool(op.kernel, op.stride, op.padding, op.dilation)
+                return total, prod(op.kernel)
+        case ops.AdaptiveAvgPool():
+            sizes = [d for d in x.dims[-len(op.output) :] if isinstance(d, int)]
+            if all(n % o == 0 for n, o in zip(sizes, op.output, strict=True)):
+                kernel = tuple(n // o for n, o in zip(sizes, op.output, strict=True))
+                none = ((0, 0),) * len(kernel)
+                return ops.SumPool(kernel, kernel, none, (1,) * len(kernel)), prod(kernel)
+        case ops.ReduceMean():
+            dims = [x.dims[axis] for axis in op.axes]
+            if all(isinstance(d, int) for d in dims):
+                count = prod(d for d in dims if isinstance(d, int))
+                return ops.ReduceSum(op.axes, op.keepdims), count
+    raise UnsupportedModel(
+        f"{type(op).__name__} with windows of unequal size cannot be written in whole numbers",
+        where=node.place,
+        expected="a mean over equally many elements everywhere",
+        remedy="use recipe=graded or recipe=signed",
+    )
+
+
+def factor_of(node: Node) -> Vector:
+    """What a node multiplies its (first) operand by; 1 for all that do not multiply."""
+    op = node.op
+    if isinstance(op, ops.Scale):
+        return op.scale.data.astype(np.float64).reshape(-1, *(1,) * (-op.axis - 1))
+    if not isinstance(op, ops.Mul | ops.Div):
+        return np.ones(1)
+    constants = [v.producer.op for v in node.inputs if isinstance(v.producer.op, ops.Constant)]
+    number = constants[0].value.data.astype(np.float64)
+    return np.asarray(1 / number if isinstance(op, ops.Div) else number)

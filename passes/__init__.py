@@ -1,0 +1,34 @@
+"""Passes: graph in, graph out; one file a pass, named in this table, loaded on first use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+
+_HOME: dict[str, str] = {
+    "calibrate-neurons": "CalibrateNeurons",
+    "check-convertible": "CheckConvertible",
+    "fold-batchnorm": "FoldBatchNorm",
+    "fold-constants": "FoldConstants",
+    "keep-reference": "KeepReference",
+    "pool-before-activation": "PoolBeforeActivation",
+    "remove-dead": "RemoveDead",
+    "spike-graded": "SpikeGraded",
+    "spike-phased": "SpikePhased",
+    "spike-rate": "SpikeRate",
+    "spike-sum": "SpikeSum",
+    "split-activations": "SplitActivations",
+    "thresholds": "Thresholds",
+    "whole-numbers": "WholeNumbers",
+}
+"""name of a pass -> its class, in the file of the same name"""
+
+
+def _load(name: str) -> object:
+    module = importlib.import_module(f"spikec.passes.{name.replace('-', '_')}")
+    return getattr(module, _HOME[name])
+
+
+PASSES: dict[str, Callable[[], object]] = {name: partial(_load, name) for name in _HOME}
+"""name -> a function that imports the pass and gives its class"""

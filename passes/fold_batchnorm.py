@@ -1,0 +1,152 @@
+"""Folds BatchNorm, and any per-channel scale and shift, into the linear maps around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikec.ir import Array, Editor, Node
+from spikec.ir.ops import BatchNorm, Conv, ConvTranspose, Linear, Scale
+from spikec.pipeline import Context, Pass
+
+Vector = NDArray[np.float64]
+LinearMap = Linear | Conv | ConvTranspose | Scale
+
+
+@dataclass(frozen=True)
+class Channels:
+    """y = gain[c] x + shift[c], with c the index on ``axis``."""
+
+    gain: Vector
+    shift: Vector
+    axis: int
+
+
+@dataclass(frozen=True)
+class FoldBatchNorm(Pass):
+    """y = gain x + shift, gain = weight / sqrt(variance + eps), shift = bias - gain mean.
+
+    Behind a linear map:   gain (W x + b) + shift = (gain W) x + (gain b + shift)
+    In front of one:       W (gain x + shift) + b = (W gain) x + (W shift + b), exact only where
+                           no zeros are padded in, or shift = 0
+    Elsewhere:             a Scale, which becomes a one-to-one synapse
+
+    ::
+
+        %c = Conv(%x; W, b)           ->      %c = Conv(%x; gain W, gain b + shift)
+        %n = BatchNorm(%c)
+    """
+
+    name: ClassVar[str] = "fold-batchnorm"
+
+    def apply(self, edit: Editor, context: Context) -> None:
+        done = -1
+        while done != len(edit.graph.journal):  # what one fold leaves, another may take
+            done = len(edit.graph.journal)
+            for node in edit.graph.nodes:
+                if isinstance(node.op, BatchNorm | Scale):
+                    _fold(edit, node, channels_of(node.op))
+
+
+def _fold(edit: Editor, node: Node, channels: Channels) -> None:
+    """Fold one node backward, else forward, else leave it as a Scale."""
+    producer = node.inputs[0].producer
+    behind = after(producer.op, channels) if len(node.inputs[0].users) == 1 else None
+    if behind is not None:
+        merged = edit.add(
+            behind,
+            *producer.inputs,
+            name=f"{producer.name}_bn",
+            sources=(producer, node),
+            before=node,
+        )
+        edit.replace(node.outputs[0], merged)
+        edit.remove(node)
+        edit.remove(producer)
+        return
+    users = tuple(node.outputs[0].users)
+    ahead = [before(user.op, channels) for user in users]
+    if users and all(op is not None for op in ahead):
+        for user, op in zip(users, ahead, strict=True):
+            assert op is not None
+            edit.rewire(user, node.inputs)
+            edit.change_op(user, op)
+        edit.remove(node)
+    elif isinstance(node.op, BatchNorm):
+        shift = Array(channels.shift, "float32")
+        edit.change_op(node, Scale(Array(channels.gain, "float32"), shift, channels.axis))
+
+
+def channels_of(op: BatchNorm | Scale) -> Channels:
+    """Give gain and shift in double precision."""
+    if isinstance(op, Scale):
+        gain = op.scale.data.astype(np.float64)
+        shift = np.zeros_like(gain) if op.shift is None else op.shift.data.astype(np.float64)
+        return Channels(gain, shift, op.axis)
+    gain = 1 / np.sqrt(op.variance.data.astype(np.float64) + op.eps)
+    gain = gain if op.weight is None else gain * op.weight.data
+    shift = -gain * op.mean.data
+    return Channels(gain, shift if op.bias is None else shift + op.bias.data, op.axis)
+
+
+def after(op: Any, channels: Channels) -> LinearMap | None:
+    """Give the op that does ``op`` and then gain and shift; None where it is no linear map."""
+    gain, shift = channels.gain, channels.shift
+    match op:
+        case Linear() if channels.axis == -1:
+            return replace(op, weight=_times(op.weight, gain, 0), bias=_bias(op.bias, gain, shift))
+        case Conv() if channels.axis == -len(op.kernel) - 1:
+            return replace(op, weight=_times(op.weight, gain, 0), bias=_bias(op.bias, gain, shift))
+        case ConvTranspose() if channels.axis == -len(op.kernel) - 1:
+            # weight [in, out/groups, *k]: rows of one group share that group's gains
+            grouped = gain.reshape(op.groups, 1, -1).repeat(op.weight.shape[0] // op.groups, 1)
+            factor = grouped.reshape(op.weight.shape[:2])
+            weight = _product(op.weight, factor.reshape(*factor.shape, *(1,) * len(op.kernel)))
+            return replace(op, weight=weight, bias=_bias(op.bias, gain, shift))
+        case Scale() if op.axis == channels.axis:
+            return Scale(_product(op.scale, gain), _bias(op.shift, gain, shift), op.axis)
+    return None
+
+
+def before(op: Any, channels: Channels) -> LinearMap | None:
+    """Give the op that does gain and shift and then ``op``; None where that is not exact."""
+    gain, shift = channels.gain, channels.shift
+    match op:
+        case Linear() if channels.axis == -1:
+            moved = op.weight.data.astype(np.float64) @ shift
+            return replace(op, weight=_times(op.weight, gain, 1), bias=_plus(op.bias, moved))
+        case Conv() if channels.axis == -len(op.kernel) - 1:
+            padded = any(lo or hi for lo, hi in op.padding)
+            if padded and shift.any():
+                return None
+            outputs, inputs = op.weight.shape[:2]
+            block = np.arange(outputs) // (outputs // op.groups)  # the group of each output
+            index = block[:, None] * inputs + np.arange(inputs)  # its input channels
+            tail = (1,) * len(op.kernel)
+            weight = _product(op.weight, gain[index].reshape(outputs, inputs, *tail))
+            taps = op.weight.data.astype(np.float64).reshape(outputs, inputs, -1).sum(axis=2)
+            return replace(
+                op, weight=weight, bias=_plus(op.bias, (taps * shift[index]).sum(axis=1))
+            )
+    return None
+
+
+def _times(weight: Array, gain: Vector, axis: int) -> Array:
+    shape = [1] * weight.ndim
+    shape[axis] = -1
+    return _product(weight, gain.reshape(shape))
+
+
+def _product(array: Array, factor: Vector) -> Array:
+    return Array((array.data.astype(np.float64) * factor).astype(array.dtype))
+
+
+def _bias(bias: Array | None, gain: Vector, shift: Vector) -> Array:
+    return Array(shift if bias is None else gain * bias.data + shift, "float32")
+
+
+def _plus(bias: Array | None, more: Vector) -> Array:
+    return Array(more if bias is None else bias.data + more, "float32")

@@ -1,0 +1,22 @@
+"""Keeps the analog network as it is now: what later passes and evaluations compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from spikec.ir import Editor, Stage
+from spikec.ir.edit import copied
+from spikec.pipeline import Context, Exactly, Pass, Promise
+
+
+@dataclass(frozen=True)
+class KeepReference(Pass):
+    """Copies an analog graph into the context; the graph itself stays what it is."""
+
+    name: ClassVar[str] = "keep-reference"
+    promise: ClassVar[Promise] = Exactly(0.0)
+
+    def apply(self, edit: Editor, context: Context) -> None:
+        if edit.graph.stage is Stage.ANALOG:
+            context.reference = copied(edit.graph)
