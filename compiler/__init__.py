@@ -10,13 +10,28 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = ["Graph", "SpikecError", "__version__", "errors", "import_model", "ir", "runtime"]
+__all__ = [
+    "Graph",
+    "Preprocess",
+    "Program",
+    "SpikecError",
+    "__version__",
+    "convert",
+    "errors",
+    "import_model",
+    "ir",
+    "load",
+    "recipes",
+    "runtime",
+]
 
 if TYPE_CHECKING:
     from spikec import errors, ir, runtime
-    from spikec.api import import_model
+    from spikec.api import convert, import_model, load, recipes
+    from spikec.data import Preprocess
     from spikec.errors import SpikecError
     from spikec.ir import Graph
+    from spikec.program import Program
 else:  # hidden from type checkers, which would take it as a promise of every name
 
     def __getattr__(name: str) -> object:
@@ -37,6 +52,11 @@ _SUBMODULES = ("errors", "ir", "runtime")
 # Public name -> the module that defines it.
 _HOME = {
     "Graph": "spikec.ir",
+    "Preprocess": "spikec.data",
+    "Program": "spikec.program",
     "SpikecError": "spikec.errors",
+    "convert": "spikec.api",
     "import_model": "spikec.api",
+    "load": "spikec.api",
+    "recipes": "spikec.api",
 }

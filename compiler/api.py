@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spikec.errors import BadFile, Problem, UsageError
-from spikec.registry import accepted_models, frontend_of_file, frontend_of_object
+from spikec.registry import (
+    accepted_models,
+    frontend_of_file,
+    frontend_of_object,
+    pass_by_name,
+)
 
 if TYPE_CHECKING:
+    from spikec.data import Preprocess
     from spikec.frontends import Frontend, ImportModel
     from spikec.ir import Graph
+    from spikec.pipeline import Step
+    from spikec.pipeline.recipes import Recipe
+    from spikec.program import Program
 
 
 def import_model(model: Any, example_input: Any = None, *, name: str = "", **options: Any) -> Graph:
@@ -35,6 +44,52 @@ def import_model(model: Any, example_input: Any = None, *, name: str = "", **opt
     graph = importer(model, example_input, name=name, **options)
     verify(graph)
     return graph
+
+
+def convert(
+    model: Any,
+    calibration: Any,
+    steps: int,
+    recipe: str,
+    *,
+    example_input: Any = None,
+    preprocess: Preprocess | None = None,
+    seed: int = 0,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Program:
+    """Turn a pretrained network into a spiking program.
+
+    ``model`` is whatever ``import_model`` takes, or a Graph; ``calibration`` are samples (``.npz``
+    path, arrays, DataLoader, batches); ``recipe`` is one of ``spikec.recipes()``, with options as
+    in ``graded{n=6}``; ``preprocess`` is stored in the program.  Every pass is checked on two
+    samples: one that promises equality and breaks it is an error.  ``on_step`` hears of each pass.
+    """
+    from spikec.conversion import Request, convert_graph, read_recipe
+    from spikec.data import Preprocess, read_data
+    from spikec.ir import Graph
+    from spikec.pipeline.recipes import check_steps
+
+    settings = preprocess or Preprocess()
+    request = Request(read_recipe(recipe), check_steps(steps), settings, seed)
+    data = read_data(calibration)
+    if example_input is None and not isinstance(model, Graph):
+        example_input = data.example(settings)
+    graph = model if isinstance(model, Graph) else import_model(model, example_input)
+    return convert_graph(graph, data, request, pass_by_name, on_step)
+
+
+def load(path: str | os.PathLike[str]) -> Program:
+    """Read a program that ``Program.save`` or ``spikec convert`` wrote."""
+    from spikec.program import Program
+
+    return Program.load(path)
+
+
+def recipes() -> Mapping[str, type[Recipe]]:
+    """Give all recipes by name; their fields are their options."""
+    from spikec.pipeline.recipes import RECIPES
+
+    return RECIPES
 
 
 def _check_options(importer: ImportModel, options: Mapping[str, Any]) -> None:

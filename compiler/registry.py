@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spikec.backends import BACKENDS, Backend
 from spikec.errors import Problem, UsageError
 from spikec.frontends import FRONTENDS, Frontend
 from spikec.passes import PASSES
+
+if TYPE_CHECKING:
+    from spikec.pipeline import Pass
 
 Item = TypeVar("Item")
 BUILT_IN = "spikec itself"
@@ -41,6 +44,22 @@ def frontends() -> Table[Frontend]:
 def passes() -> Table[object]:
     """Give all passes."""
     return _table("spikec.passes", PASSES, object)
+
+
+def pass_by_name(name: str) -> type[Pass]:
+    """Load a pass; an unknown name is answered with the nearest known one."""
+    from spikec.pipeline import Pass, suggestion
+
+    table = passes()
+    if name not in table:
+        known = sorted(table)
+        raise UsageError(
+            f"no pass is called {name!r}", expected=", ".join(known), remedy=suggestion(name, known)
+        )
+    found: object = table[name].load()
+    if not (isinstance(found, type) and issubclass(found, Pass)):
+        raise UsageError(f"{table[name].owner} registers {name!r}, which is no pass")
+    return found
 
 
 def backends() -> Table[Backend]:

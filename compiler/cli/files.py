@@ -20,6 +20,17 @@ def check_target(option: str, path: Path) -> None:
         raise UsageError(f"{option}: no permission to write there", where=str(path.parent))
 
 
+def check_program_file(option: str, path: Path) -> None:
+    """Refuse what is no .spk file, or could not be written."""
+    if path.suffix != ".spk":
+        raise UsageError(
+            f"{option} writes .spk files, not {path.suffix or 'files without suffix'}",
+            where=str(path),
+            remedy=f"{option} {renamed(path, '.spk')}",
+        )
+    check_target(option, path)
+
+
 def renamed(path: Path, suffix: str) -> Path:
     """Give the path with another suffix, for a remedy; an empty path gets a name too."""
     return path.with_suffix(suffix) if path.name else Path(f"graph{suffix}")

@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,7 +33,7 @@ def load_graph(model: str, example_input: Any) -> Graph:
     if not model:
         raise UsageError("MODEL is empty", expected=HELP)
     if Path(model).suffix.lower() == ".spk":
-        return _stored(model, example_input)
+        return load_stored(model, example_input)[0]
     match = _FACTORY.fullmatch(model)
     if match is None or Path(model).exists():
         check_file(Path(model))
@@ -45,15 +45,15 @@ def load_graph(model: str, example_input: Any) -> Graph:
     return import_model(made, example_input)
 
 
-def _stored(model: str, example_input: Any) -> Graph:
+def load_stored(model: str, example_input: Any = None) -> tuple[Graph, Mapping[str, Any]]:
+    """Give the (main) graph of a .spk file, and the record of how it was made."""
     from spikec.api import check_file
     from spikec.ir.store import load
 
     if example_input is not None:
         raise UsageError("a .spk file needs no --input", where=model, remedy="leave --input out")
     check_file(Path(model))
-    graph, _ = load(model)
-    return graph
+    return load(model)
 
 
 def _factory(module_name: str, factory_name: str) -> Any:

@@ -47,7 +47,10 @@ class Screen:
             return
         from rich.progress import Progress
 
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        # rich would send what is written to stdout to the bar's stream: not into a pipe's place
+        same = sys.stdout.isatty()
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, redirect_stdout=same) as progress:
             task = progress.add_task(label, total=total)
             yield lambda: progress.advance(task)
 

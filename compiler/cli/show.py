@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from spikec.cli import model, shapes
 from spikec.cli.drawing import check_drawing, draw
-from spikec.cli.files import check_target, renamed
+from spikec.cli.files import check_program_file
 from spikec.cli.options import Debug, Json, Quiet
 from spikec.cli.screen import Screen, write
 from spikec.cli.tables import node_table
@@ -48,7 +49,7 @@ def show(
     _check_outputs(dot, save)
     example = shapes.example_of(inputs or ())
     with screen.busy(f"reading {source}"):
-        graph = model.load_graph(source, example)
+        graph, record = _read(source, example)
     if save is not None:
         from spikec.ir import store
 
@@ -62,25 +63,33 @@ def show(
 
         write(printer.print_graph(graph))
     elif as_json:
-        screen.document(document(graph))
+        screen.document({**document(graph), "program": _program(record)})
     else:
-        _print(screen, graph)
+        _print(screen, graph, _program(record))
     for path in (save, dot):
         if path is not None and not text:
             screen.say(f"wrote {path}")
+
+
+def _read(source: str, example: Any) -> tuple[Graph, Mapping[str, Any]]:
+    """Give a graph, and the record of how it was made, where there is one."""
+    if Path(source).suffix.lower() == ".spk":
+        return model.load_stored(source, example)
+    return model.load_graph(source, example), {}
+
+
+def _program(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Give the facts of a program; nothing for a bare graph."""
+    if "steps" not in record:
+        return None
+    return {key: record.get(key) for key in ("steps", "recipe", "preprocess")}
 
 
 def _check_outputs(dot: Path | None, save: Path | None) -> None:
     if dot is not None:
         check_drawing(dot)
     if save is not None:
-        if save.suffix != ".spk":
-            raise UsageError(
-                f"--save writes .spk files, not {save.suffix or 'files without suffix'}",
-                where=str(save),
-                remedy=f"--save {renamed(save, '.spk')}",
-            )
-        check_target("--save", save)
+        check_program_file("--save", save)
 
 
 def document(graph: Graph) -> dict[str, Any]:
@@ -103,7 +112,7 @@ def _port(name: str, type_: str) -> dict[str, str]:
     return {"name": name, "type": type_}
 
 
-def _print(screen: Screen, graph: Graph) -> None:
+def _print(screen: Screen, graph: Graph, program: Mapping[str, Any] | None) -> None:
     from spikec.report.rows import rows, totals
 
     table = rows(graph)
@@ -113,5 +122,8 @@ def _print(screen: Screen, graph: Graph) -> None:
         f"{total.nodes} nodes, {total.params:,} parameters, "
         f"{total.macs:,} MACs per sample (B = 1, T = 1)"
     )
+    if program is not None:
+        screen.say(f"a program of {program['steps']} steps")
+        screen.say(f"recipe: {program['recipe']}")
     for key, value in graph.notes.items():
         screen.say(f"{key}: {value}")

@@ -12,8 +12,11 @@ import typer
 from rich.text import Text
 
 import spikec
+from spikec.cli.convert import convert
 from spikec.cli.demo import demo
 from spikec.cli.doctor import doctor
+from spikec.cli.evaluate import evaluate
+from spikec.cli.recipes import recipes
 from spikec.cli.screen import PIPE_CLOSED, Screen, console_on, leave_broken_pipe, write
 from spikec.cli.show import show
 from spikec.errors import SpikecError, UsageError, VerifyError
@@ -53,8 +56,9 @@ def spikec_command(
         raise typer.Exit(MISUSE)
 
 
-for command in (show, doctor, demo):
+for command in (convert, show, recipes, doctor, demo):
     app.command()(command)
+app.command("eval")(evaluate)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

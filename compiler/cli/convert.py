@@ -1,0 +1,121 @@
+"""``spikec convert``: a pretrained network in, a spiking program out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spikec.cli import model, samples, shapes
+from spikec.cli.files import check_program_file
+from spikec.cli.numbers import preprocess_of
+from spikec.cli.options import Debug, Json, Quiet
+from spikec.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from spikec.data import Data, Preprocess
+    from spikec.ir import Graph
+    from spikec.pipeline import Step
+    from spikec.program import Program
+
+RECIPE = "One of `spikec recipes`."
+SCALE = "Inputs are multiplied by this: 1/255."
+
+
+def convert(
+    source: Annotated[str, typer.Argument(metavar="MODEL", help=model.HELP, show_default=False)],
+    data: Annotated[
+        str, typer.Option(metavar="FILE.npz[:PREFIX]", help=samples.HELP, show_default=False)
+    ],
+    steps: Annotated[
+        int, typer.Option("--steps", "-T", metavar="T", help="Time steps.", show_default=False)
+    ],
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME{OPTION=VALUE}", help=RECIPE, show_default=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE.spk", help="The program.", show_default=False),
+    ],
+    first: Annotated[
+        int | None, typer.Option("--samples", min=1, help="Use the first so many samples.")
+    ] = None,
+    scale: Annotated[str, typer.Option(metavar="NUMBER", help=SCALE)] = "",
+    mean: Annotated[str, typer.Option(metavar="NUMBERS", help="Then this is subtracted.")] = "",
+    std: Annotated[str, typer.Option(metavar="NUMBERS", help="Then divided by this.")] = "",
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", "-i", metavar="SHAPE", help=shapes.HELP, show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random choices.")] = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Convert a network into a spiking program, calibrated on samples."""
+    from spikec import api
+    from spikec.conversion import read_recipe
+    from spikec.pipeline import parse_pipeline
+    from spikec.pipeline.recipes import check_steps
+    from spikec.registry import pass_by_name
+
+    screen = Screen(as_json=as_json, quiet=quiet)
+    check_program_file("--out", out)
+    text = read_recipe(recipe).pipeline(check_steps(steps))
+    passes = parse_pipeline(text, pass_by_name)  # before any work: what cannot be read is told
+    settings = preprocess_of(scale, mean, std)
+    calibration = samples.load_data(data)
+    if first is not None:
+        calibration = calibration.first(first)
+    graph = _graph(screen, source, shapes.example_of(inputs or ()), calibration, settings)
+    with screen.busy(f"converting {source}", len(passes)) as tick:
+
+        def told(step: Step) -> None:
+            tick()
+            screen.say(_line(step))
+
+        program = api.convert(
+            graph, calibration, steps, recipe, preprocess=settings, seed=seed, on_step=told
+        )
+    program.save(out)
+    if as_json:
+        screen.document({"file": str(out), **summary(program), **program.record})
+    else:
+        _print(screen, program, len(calibration), out)
+
+
+def _graph(screen: Screen, source: str, example: Any, data: Data, settings: Preprocess) -> Graph:
+    """Read the model; samples show what its inputs are, where ``--input`` does not."""
+    stored = Path(source).suffix.lower() == ".spk"
+    with screen.busy(f"reading {source}"):
+        if example is None and not stored:
+            example = data.example(settings)
+        return model.load_graph(source, example)
+
+
+def _print(screen: Screen, program: Program, samples_used: int, out: Path) -> None:
+    facts = summary(program)
+    screen.say(
+        f"{facts['layers']} layers of {facts['neurons']:,} neurons, {facts['steps']} steps, "
+        f"calibrated on {samples_used:,} samples"
+    )
+    screen.say(f"wrote {out}")
+
+
+def _line(step: Step) -> str:
+    change = f"deviation {step.deviation:.2e}" if step.changed else "unchanged"
+    return f"{step.text:<58} {step.nodes:>5} nodes  {change:<18} {step.seconds:>6.1f} s"
+
+
+def summary(program: Program) -> dict[str, Any]:
+    """Give what a program is, in numbers."""
+    from spikec.evaluation import neurons_in
+
+    names = program.neurons
+    return {
+        "layers": len(names),
+        "neurons": sum(neurons_in(program.graph, name) for name in names),
+        "steps": program.steps,
+        "pipeline": program.recipe,
+    }

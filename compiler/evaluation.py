@@ -1,0 +1,163 @@
+"""Measures a program on labelled samples: accuracy by step, agreement, events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikec.calibrate import blocks
+from spikec.data import checked_labels, read_data
+from spikec.errors import DataError
+from spikec.ir import Graph, Sizes
+from spikec.runtime import run
+from spikec.runtime.feed import bind_inputs
+from spikec.runtime.layerwise import simulate
+
+Numbers = NDArray[Any]
+Progress = Callable[[int, int], None]
+"""Called with the number of finished samples, and of all samples."""
+
+
+class Subject(Protocol):
+    """What is evaluated: a Program."""
+
+    graph: Graph
+    reference: Graph
+
+    @property
+    def neurons(self) -> tuple[str, ...]:
+        """Names of the layers of neurons."""
+
+    def inputs(self, x: object) -> dict[str, Numbers]:
+        """Read samples and preprocess them; one array per input of the graph."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a program fared, beside the analog network that it stands for."""
+
+    samples: int
+    accuracy_by_step: tuple[float, ...]
+    """share of samples whose label is the largest output, after each step"""
+    reference_accuracy: float
+    agreement: float
+    """share of samples on which program and network choose the same class"""
+    events_per_neuron: float
+    """events per neuron and sample, over all steps"""
+    rates: Mapping[str, float]
+    """the same by layer"""
+
+    @property
+    def accuracy(self) -> float:
+        """Accuracy after the last step."""
+        return self.accuracy_by_step[-1]
+
+    @property
+    def drop(self) -> float:
+        """Accuracy lost against the network, in points."""
+        return 100 * (self.reference_accuracy - self.accuracy)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all figures for machines."""
+        return {**asdict(self), "accuracy": self.accuracy, "drop_points": self.drop}
+
+
+def evaluate(
+    program: Subject,
+    data: object,
+    steps: int,
+    memory: int | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """Run all samples through the program and the network."""
+    samples = read_data(data)
+    inputs = program.inputs(samples)
+    count = len(samples)
+    tally: _Tally | None = None
+    done = 0
+    for block in blocks(inputs):
+        size = len(next(iter(block.values())))
+        reference = _scores(run(program.reference, block, "layerwise"))
+        if tally is None:
+            tally = _Tally(checked_labels(samples, reference.shape[-1]), program.graph)
+        outputs, events = _simulated(program, block, steps, memory)
+        tally.add(outputs, reference, events, slice(done, done + size))
+        done += size
+        progress(done, count)
+    assert tally is not None  # read_data refuses empty data
+    return tally.result(count)
+
+
+def _simulated(
+    program: Subject, block: Mapping[str, Numbers], steps: int, memory: int | None
+) -> tuple[Numbers, dict[str, int]]:
+    """Give the estimates [steps, samples, classes] and the number of events by layer."""
+    graph = program.graph
+    output = graph.outputs[0].inputs[0]
+    timed = bool(program.neurons)
+    feed = bind_inputs(graph, dict(block), steps if timed else None, "float32")
+    counted = frozenset(program.neurons)
+    seen = simulate(graph, feed, frozenset({output.name}), counted=counted, memory=memory)
+    estimates = seen.values[output.name]
+    events = {name: int(counts.events.sum()) for name, counts in seen.events.items()}
+    return (estimates if not output.type.is_static else estimates[None]), events
+
+
+def _scores(outputs: Numbers | tuple[Numbers, ...]) -> Numbers:
+    """Give the first output of the network, which must be class scores."""
+    scores = outputs[0] if isinstance(outputs, tuple) else outputs
+    if scores.ndim != 2 or scores.shape[-1] < 2:
+        raise DataError(
+            f"outputs of shape {list(scores.shape)} are no class scores",
+            expected="[samples, classes]",
+            remedy="Program.run gives the outputs themselves",
+        )
+    return scores
+
+
+class _Tally:
+    """Counts over all blocks."""
+
+    def __init__(self, labels: NDArray[np.int64], graph: Graph) -> None:
+        self.labels = labels
+        self.graph = graph
+        self.right: Numbers | int = 0
+        self.reference_right = self.same = 0
+        self.events: dict[str, int] = {}
+
+    def add(
+        self, outputs: Numbers, reference: Numbers, events: Mapping[str, int], where: slice
+    ) -> None:
+        labels, chosen = self.labels[where], outputs.argmax(axis=-1)
+        wanted = reference.argmax(axis=-1)
+        self.right = self.right + (chosen == labels).sum(axis=1)
+        self.reference_right += int((wanted == labels).sum())
+        self.same += int((chosen[-1] == wanted).sum())
+        for name, number in events.items():
+            self.events[name] = self.events.get(name, 0) + number
+
+    def result(self, samples: int) -> Evaluation:
+        sizes = {
+            n.name: neurons_in(self.graph, n.name) for n in self.graph if n.name in self.events
+        }
+        rates = {name: self.events[name] / size / samples for name, size in sizes.items()}
+        neurons = max(1, sum(sizes.values()))
+        by_step = tuple(float(n) / samples for n in np.atleast_1d(self.right))
+        return Evaluation(
+            samples=samples,
+            accuracy_by_step=by_step,
+            reference_accuracy=self.reference_right / samples,
+            agreement=self.same / samples,
+            events_per_neuron=sum(self.events.values()) / neurons / samples,
+            rates=rates,
+        )
+
+
+def neurons_in(graph: Graph, name: str) -> int:
+    """Number of neurons of a layer, for one sample."""
+    shape = graph[name].outputs[0].type.step().shape(Sizes(1, 1))
+    return int(np.prod(shape))

@@ -1,0 +1,125 @@
+"""A program: a spiking graph, the network that it stands for, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikec.data import Preprocess, read_data
+from spikec.errors import BadFile
+from spikec.ir import Graph, store
+from spikec.ir.op import Family
+from spikec.ir.verify import verify
+from spikec.pipeline.recipes import check_steps
+from spikec.runtime import trace
+
+if TYPE_CHECKING:
+    from spikec.evaluation import Evaluation
+
+Numbers = NDArray[Any]
+REFERENCE = "reference"
+QUANTISED = "quantised"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a program did with some samples."""
+
+    output_by_step: Numbers
+    """[steps, samples, ...]: the decoded estimate after each step"""
+    spikes: Mapping[str, Numbers]
+    """[steps, samples, ...] by neuron name: values of the events"""
+
+    @property
+    def output(self) -> Numbers:
+        """The estimate after the last step."""
+        return np.asarray(self.output_by_step[-1])
+
+    @property
+    def events(self) -> int:
+        """Number of events."""
+        return int(sum(np.count_nonzero(train) for train in self.spikes.values()))
+
+
+@dataclass
+class Program:
+    """A spiking network ready to run, evaluate and save."""
+
+    graph: Graph
+    reference: Graph
+    """the analog network in canonical form, as it came in"""
+    steps: int
+    recipe: str = ""
+    """the pipeline that made it, as text"""
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    quantised: Graph | None = None
+    """the quantised network that the program equals exactly, where there is one"""
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def neurons(self) -> tuple[str, ...]:
+        """Names of the layers of neurons."""
+        return tuple(node.name for node in self.graph if node.op.family is Family.NEURON)
+
+    def run(self, x: object, steps: int | None = None, engine: str = "layerwise") -> Run:
+        """Run samples; keep every event and the estimate after each step."""
+        inputs = self.inputs(x)
+        steps = self.steps if steps is None else check_steps(steps)
+        timed = self.neurons or None
+        seen = trace(
+            self.graph, inputs, engine, record=self.neurons, steps=steps if timed else None
+        )
+        output = seen.outputs[0]
+        return Run(output if timed else output[None], seen.values)
+
+    def inputs(self, x: object) -> dict[str, Numbers]:
+        """Read samples and preprocess them; one array per input of the graph."""
+        named = read_data(x).named([node.name for node in self.graph.inputs])
+        return {name: self.preprocess(array) for name, array in named.items()}
+
+    def evaluate(self, data: object, steps: int | None = None, **options: Any) -> Evaluation:
+        """Compare with labels and with the network; options as in ``evaluation.evaluate``."""
+        from spikec.evaluation import evaluate
+
+        chosen = self.steps if steps is None else check_steps(steps)
+        return evaluate(self, data, chosen, **options)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the program; a crash leaves the old file or the new one."""
+        graphs = {store.MAIN: self.graph, REFERENCE: self.reference}
+        if self.quantised is not None:
+            graphs[QUANTISED] = self.quantised
+        header = {
+            "steps": self.steps,
+            "recipe": self.recipe,
+            "preprocess": self.preprocess.to_json(),
+            "made": self.record,
+        }
+        store.save_all(graphs, path, header)
+
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Program:
+        """Read a program; every byte is checked, and every graph verified."""
+        graphs, header = store.load_all(path)
+        if REFERENCE not in graphs or not isinstance(header.get("steps"), int):
+            raise BadFile(
+                "a graph, but no program: it was never converted",
+                where=str(path),
+                remedy="spikec convert makes programs; spikec show prints graphs",
+            )
+        for graph in graphs.values():
+            verify(graph)
+        return Program(
+            graphs[store.MAIN],
+            graphs[REFERENCE],
+            steps=header["steps"],
+            recipe=str(header.get("recipe", "")),
+            preprocess=Preprocess.from_json(header.get("preprocess", {})),
+            quantised=graphs.get(QUANTISED),
+            record=dict(header.get("made", {})),
+        )
