@@ -31,6 +31,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from benchmarks.round_trips import check_round_trips
 from spikec.errors import SpikecError
 from spikec.frontends.common import node_name
 from spikec.frontends.onnx_graph import import_model
@@ -75,6 +76,7 @@ def compare(
     start = time.perf_counter()
     graph = import_model(proto, name=name, **options)
     verify(graph)
+    check_round_trips(graph)
     imported = time.perf_counter() - start
     session = _session(proto, dynamic=bool(options.get("dynamic_batch")))
     for batch in batches:
@@ -161,6 +163,7 @@ def trained_models(_: list[str]) -> Iterator[Row]:
     yield from compare("trained", path.stem, onnx.load(str(path)), BATCHES)
     start = time.perf_counter()
     graph = import_model(path)
+    check_round_trips(graph)
     imported = time.perf_counter() - start
     start = time.perf_counter()
     correct, total = accuracy(graph, data)

@@ -2,7 +2,8 @@
 
     python benchmarks/import_torch.py [MODEL ...] [--limit 1e-4] [--json]
 
-Each model is imported with a batch of 2 and run with batches of 2 and 3. Exit code 1 when a model
+Each model is imported with a batch of 2 and run with batches of 2 and 3; its graph must survive
+print and parse, save and load. Exit code 1 when a model
 is further off than the limit, or cannot be imported.
 """
 
@@ -24,6 +25,7 @@ from torch.utils import _pytree as pytree
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.models import MODELS
+from benchmarks.round_trips import check_round_trips
 from spikec import runtime
 from spikec.errors import SpikecError
 from spikec.frontends.torch_export import import_model
@@ -72,6 +74,7 @@ def measure(name: str) -> Row:
     except SpikecError as error:
         return Row(name, "", 0, None, None, time.perf_counter() - start, 0.0, str(error))
     imported = time.perf_counter()
+    check_round_trips(graph)
     errors = [distance(model, graph, MODELS[name].draw(batch)) for batch in (2, 3)]
     done = time.perf_counter()
     route = graph.notes["capture"]

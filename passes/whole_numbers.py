@@ -10,6 +10,7 @@ import numpy as np
 from spikec.ir import Array, Editor, Graph, Node, Value, ops
 from spikec.ir.edit import copied
 from spikec.pipeline import Approximately, Context, Pass, Promise
+from spikec.pipeline.bounds import check_bounds
 from spikec.pipeline.channels import channel_axis
 from spikec.pipeline.grids import Grids, Whole
 from spikec.pipeline.spiking import is_site, suffix
@@ -37,6 +38,7 @@ class WholeNumbers(Pass):
             return
         rewrite = _Rewrite(self, edit.graph)
         rewrite.run()
+        check_bounds(rewrite.edit.graph)
         edit.become(rewrite.edit.graph)
         context.quantised = copied(edit.graph)
 

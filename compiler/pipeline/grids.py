@@ -6,8 +6,8 @@ channel and a whole number n:
     z = Σ W (s k) + b   ->   n = Σ round(W s / g) k + round(b / g)
 
 The grid of a site is the largest |W s| that reaches a channel, over 2^(bits - 1) - 1, so that all
-weights fit into ``bits`` bits.  Sums of currents share one grid; a mean over m elements becomes
-their sum, in units of g m.
+weights fit into ``bits`` bits; factors of identity shortcuts may be larger.  Sums of currents share
+one grid; a mean over m elements becomes their sum, in units of g m.
 """
 
 from __future__ import annotations
@@ -102,17 +102,20 @@ class Grids:
             grid = self.grid_of(value)
             return Whole(self.current(value, grid), grid)
         parts = [self.units(v) for v in node.inputs]
-        op, count = as_sum(node) if isinstance(node.op, _MEANS) else (node.op, 1)
         spread = tuple(
             np.broadcast_to(part.grid, v.type.shape(ONE)).astype(np.float64)
             for part, v in zip(parts, node.inputs, strict=True)
         )
-        (grid,) = node.op.run(spread, ONE)  # means of equal grids are that grid
-        (uneven,) = node.op.run(tuple(g * g for g in spread), ONE)
-        if not np.allclose(uneven, grid * grid, rtol=1e-6, atol=0):
-            raise refused(value)  # a sum of counts that stand for different values
+        op, count = as_sum(node) if isinstance(node.op, _MEANS) else (node.op, 1)
+        if isinstance(node.op, MOVES):
+            (grid,) = node.op.run(spread, ONE)
+        else:
+            axes = node.op.mixed_axes(node.input_types)
+            grid = spread[0].max(axis=axes, keepdims=value.type.rank == spread[0].ndim)
+            if (spread[0] != spread[0].max(axis=axes, keepdims=True)).any():
+                raise refused(value)  # counts that meet here stand for different values
         whole = self._add(op, *(part.value for part in parts), like=value)
-        return Whole(whole, grid[0] / count)
+        return Whole(whole, np.broadcast_to(grid, value.type.shape(ONE))[0] / count)
 
     def _is_counted(self, value: Value) -> bool:
         """Tell whether this is made of counts by moves, maxima and means alone."""
@@ -124,27 +127,35 @@ class Grids:
         return inner and all(self._is_counted(v) for v in node.inputs)
 
     def grid_of(self, value: Value) -> Grid:
-        """Choose the grid of a current: its largest weight becomes the largest whole number."""
+        """Choose the grid of a current: its largest weight becomes the largest whole number.
+
+        Counts that come past all weights (identity shortcuts) do not take part: they would coarsen
+        the weights beside them, and one factor per channel may be as large as it likes.
+        """
         axis = channel_axis(value)
-        reach = self._reach(value)
+        reach = self._reach(value, past_weights=False)
+        if not reach.any():
+            reach = self._reach(value, past_weights=True)
         least = reach[reach > 0].min() if (reach > 0).any() else 1.0
         reach = np.where(reach > 0, reach, least)
         tail = (1,) * (-axis - 1 if reach.size > 1 else 0)
         return np.asarray(reach / self.largest).reshape(-1, *tail)
 
-    def _reach(self, value: Value) -> Grid:
+    def _reach(self, value: Value, past_weights: bool) -> Grid:
         """The most that one count can do to each channel; one number where channels mix."""
         node = value.producer
         if value in self.real:
             return np.zeros(1)
         if self._is_counted(value):
+            if not past_weights:
+                return np.zeros(1)
             grid = np.broadcast_to(self.units(value).grid, value.type.shape(ONE))
             axis = channel_axis(value) + value.type.rank
             others = tuple(i for i in range(value.type.rank) if i != axis)
             return np.asarray(grid.max(axis=others))
         if isinstance(node.op, ops.Linear | ops.Conv | ops.ConvTranspose):
             return reach_of(node.op, self._input_scale(node.op, node.inputs[0]))
-        parts = [self._reach(v) for v in node.inputs]
+        parts = [self._reach(v, past_weights) for v in node.inputs]
         if isinstance(node.op, MOVES):
             return np.asarray([max(part.max() for part in parts)])
         most: Grid = np.max(np.broadcast_arrays(*parts), axis=0)

@@ -16,6 +16,8 @@ CANONICAL = (
     "fold-constants,fold-batchnorm,split-activations,pool-before-activation,"
     "remove-dead,check-convertible,keep-reference"
 )
+FITTED = "calibrate-neurons{samples=1024,search=true}"
+"""quantisers fitted to the network's own activations: one forward pass per layer and candidate"""
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,7 @@ class PhasedRecipe(Recipe):
     needs: ClassVar[str] = "binary spikes, soft reset, layers that know their window"
 
     def tail(self, steps: int) -> str:
-        fit = "calibrate-neurons{search=true}"
-        return f"thresholds{{levels={steps}}},{fit},spike-phased{{window={steps}}}"
+        return f"thresholds{{levels={steps}}},{FITTED},spike-phased{{window={steps}}}"
 
     def program_steps(self, graph: Graph, steps: int) -> int:
         return steps * (1 + _depth(graph))
@@ -119,8 +120,7 @@ class GradedRecipe(Recipe):
 
     def tail(self, steps: int) -> str:
         levels = (2**self.n - 1) * steps
-        fit = "calibrate-neurons{search=true}"
-        return f"thresholds{{levels={levels}}},{fit},spike-graded{{n={self.n}}}"
+        return f"thresholds{{levels={levels}}},{FITTED},spike-graded{{n={self.n}}}"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class LosslessRecipe(Recipe):
 
     def tail(self, steps: int) -> str:
         return (
-            f"thresholds{{levels={self.levels}}},calibrate-neurons{{search=true}},"
+            f"thresholds{{levels={self.levels}}},{FITTED},"
             f"whole-numbers{{bits={self.bits}}},fold-constants,"
             f"spike-sum{{levels={self.burst}}}"
         )

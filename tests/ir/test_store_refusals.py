@@ -254,7 +254,7 @@ FOREIGN = {
     "truncated or damaged: .*": (90_000_000).to_bytes(8, "little") + b"{" + bytes(50),
     "no spikec program": safetensors.save({"a": np.zeros(2)}),
     "no spikec program ": safetensors.save({"a": np.zeros(2)}, {"format": "pt"}),
-    "bfloat16|truncated or damaged": (
+    "bfloat16|truncated or damaged|the program in it is damaged": (
         lambda header: len(header).to_bytes(8, "little") + header + bytes(2)
     )(b'{"__metadata__":{"spikec":"{}"},"a":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}'),
 }
