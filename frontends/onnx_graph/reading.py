@@ -20,12 +20,10 @@ from onnx import (
 )
 
 from spikec.errors import BadFile, UnsupportedModel, UsageError
+from spikec.frontends.common import read_file
 from spikec.frontends.onnx_graph.external import load_external
 
 OLDEST_OPSET = 8
-MAX_BYTES = 1 << 36
-"""A file of more bytes than this (64 GiB) is refused before it is read."""
-
 DEPRECATED = ("GroupNormalization", "Upsample")
 """Ops whose deprecated versions (GroupNormalization 18, Upsample 10) are imported all the same."""
 
@@ -57,7 +55,11 @@ def read_model(source: str | os.PathLike[str] | bytes | ModelProto) -> Source:
         model, origin, folder = _parse(source, "the bytes given"), "the bytes given", None
     elif isinstance(source, str | os.PathLike):
         path = Path(source)
-        model, origin, folder = _parse(_read(path), str(path)), str(path), path.parent
+        model, origin, folder = (
+            _parse(read_file(path, "an .onnx file"), str(path)),
+            str(path),
+            path.parent,
+        )
     else:
         raise UsageError(
             f"cannot read an ONNX model from {type(source).__name__}",
@@ -68,24 +70,6 @@ def read_model(source: str | os.PathLike[str] | bytes | ModelProto) -> Source:
     load_external(tensors_of(model), folder, origin)
     _check(model, origin)
     return Source(model, origin, opsets)
-
-
-def _read(path: Path) -> bytes:
-    """Read a whole file; anything in the way is a BadFile."""
-    try:
-        if path.is_dir():
-            raise BadFile("a folder is no ONNX model", where=str(path), expected="an .onnx file")
-        if path.stat().st_size > MAX_BYTES:
-            raise BadFile("the file is too large", where=str(path), expected="at most 64 GiB")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise BadFile("there is no such file", where=str(path)) from None
-    except PermissionError:
-        raise BadFile(
-            "the file may not be read", where=str(path), remedy="check its permissions"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise BadFile(f"the file cannot be read: {error}", where=str(path)) from None
 
 
 def _parse(content: bytes, origin: str) -> ModelProto:

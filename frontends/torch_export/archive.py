@@ -23,11 +23,9 @@ from torch.export.pt2_archive import constants as layout
 from torch.utils import _pytree as pytree
 
 from spikec.errors import BadFile, Problem
+from spikec.frontends.common import read_file
 from spikec.frontends.torch_export.archive_scan import scan_payloads, scan_program
 from spikec.frontends.torch_export.state import quiet
-
-MAX_BYTES = 1 << 36
-"""A file of more bytes than this (64 GiB) is refused before it is read."""
 
 _EXPECTED = "a file written by torch.export.save"
 _REMEDY = "write the file again with torch.export.save(torch.export.export(model, inputs), path)"
@@ -80,21 +78,8 @@ def _stand_ins(program: ExportedProgram) -> tuple[tuple[Any, ...], dict[str, Any
 
 
 def _read(path: Path) -> bytes:
-    """Read a whole file; anything in the way is a BadFile."""
-    try:
-        if path.is_dir():
-            raise BadFile("a folder is no model", where=str(path), expected=_EXPECTED)
-        if path.stat().st_size > MAX_BYTES:
-            raise BadFile("the file is too large", where=str(path), expected="at most 64 GiB")
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise BadFile("there is no such file", where=str(path)) from None
-    except PermissionError:
-        raise BadFile(
-            "the file may not be read", where=str(path), remedy="check its permissions"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise BadFile(f"the file cannot be read: {error}", where=str(path)) from None
+    """Read a file that may be an archive: no pickle, and not empty."""
+    content = read_file(path, _EXPECTED)
     if not content:
         raise BadFile("the file is empty", where=str(path), expected=_EXPECTED, remedy=_REMEDY)
     if content[:1] == b"\x80":

@@ -56,16 +56,10 @@ class BatchNorm(Op):
 
 
 @dataclass(frozen=True)
-class LayerNorm(Op):
-    """y = weight (x - mean x) / sqrt(var x + eps) + bias over the last ``axes`` axes.
-
-    The variance is the biased one; weight and bias have the shape of those axes.
-    """
+class TrailingNorm(Op):
+    """Normalises over the last ``axes`` axes."""
 
     axes: int
-    weight: Array | None
-    bias: Array | None
-    eps: float
 
     family: ClassVar[Family] = Family.NORM
 
@@ -74,10 +68,6 @@ class LayerNorm(Op):
         expect_float(x)
         check_affine(self, x.dims[-self.axes :], self.axes, x.rank)
         return analog(x.dims, x)
-
-    def run(self, inputs: Values, sizes: Sizes) -> Values:
-        (x,) = inputs
-        return (affine(standardised(x, _last(self.axes), self.eps), self.weight, self.bias),)
 
     def mixed_axes(self, inputs: Types) -> tuple[int, ...]:
         return _last(self.axes)
@@ -87,31 +77,32 @@ class LayerNorm(Op):
 
 
 @dataclass(frozen=True)
-class RMSNorm(Op):
-    """y = weight x / sqrt(mean(x²) + eps) over the last ``axes`` axes."""
+class LayerNorm(TrailingNorm):
+    """y = weight (x - mean x) / sqrt(var x + eps) + bias over the last ``axes`` axes.
 
-    axes: int
+    The variance is the biased one; weight and bias have the shape of those axes.
+    """
+
     weight: Array | None
+    bias: Array | None
     eps: float
 
-    family: ClassVar[Family] = Family.NORM
-
-    def infer(self, inputs: Types) -> Types:
+    def run(self, inputs: Values, sizes: Sizes) -> Values:
         (x,) = inputs
-        expect_float(x)
-        check_affine(self, x.dims[-self.axes :], self.axes, x.rank)
-        return analog(x.dims, x)
+        return (affine(standardised(x, _last(self.axes), self.eps), self.weight, self.bias),)
+
+
+@dataclass(frozen=True)
+class RMSNorm(TrailingNorm):
+    """y = weight x / sqrt(mean(x²) + eps) over the last ``axes`` axes."""
+
+    weight: Array | None
+    eps: float
 
     def run(self, inputs: Values, sizes: Sizes) -> Values:
         (x,) = inputs
         power = np.square(x).mean(axis=_last(self.axes), keepdims=True)
         return (affine(x / np.sqrt(power + x.dtype.type(self.eps)), self.weight, None),)
-
-    def mixed_axes(self, inputs: Types) -> tuple[int, ...]:
-        return _last(self.axes)
-
-    def macs(self, inputs: Types, outputs: Types) -> Dim:
-        return outputs[0].size
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def test_files_that_are_no_model(tmp_path: Path) -> None:
     empty.touch()
     folder.mkdir()
     refuses(empty, BadFile, "the file is empty")
-    refuses(folder, BadFile, "a folder is no ONNX model")
+    refuses(folder, BadFile, "a folder is no model")
     refuses(absent, BadFile, "no such file")
     refuses(f"{absent}\0", BadFile, "cannot be read")
     refuses(b"", BadFile, "the file is empty")
