@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spikec.ir import Array, Editor, Node
 from spikec.ir.ops import BatchNorm, Conv, ConvTranspose, Linear, Scale
 from spikec.pipeline import Context, Pass
+from spikec.pipeline.weights import per_input, per_output
 
 Vector = NDArray[np.float64]
 LinearMap = Linear | Conv | ConvTranspose | Scale
@@ -86,25 +87,15 @@ def channels_of(op: BatchNorm | Scale) -> Channels:
         gain = op.scale.data.astype(np.float64)
         shift = np.zeros_like(gain) if op.shift is None else op.shift.data.astype(np.float64)
         return Channels(gain, shift, op.axis)
-    gain = 1 / np.sqrt(op.variance.data.astype(np.float64) + op.eps)
-    gain = gain if op.weight is None else gain * op.weight.data
-    shift = -gain * op.mean.data
-    return Channels(gain, shift if op.bias is None else shift + op.bias.data, op.axis)
+    return Channels(*op.gain_and_shift(), op.axis)
 
 
 def after(op: Any, channels: Channels) -> LinearMap | None:
     """Give the op that does ``op`` and then gain and shift; None where it is no linear map."""
     gain, shift = channels.gain, channels.shift
     match op:
-        case Linear() if channels.axis == -1:
-            return replace(op, weight=_times(op.weight, gain, 0), bias=_bias(op.bias, gain, shift))
-        case Conv() if channels.axis == -len(op.kernel) - 1:
-            return replace(op, weight=_times(op.weight, gain, 0), bias=_bias(op.bias, gain, shift))
-        case ConvTranspose() if channels.axis == -len(op.kernel) - 1:
-            # weight [in, out/groups, *k]: rows of one group share that group's gains
-            grouped = gain.reshape(op.groups, 1, -1).repeat(op.weight.shape[0] // op.groups, 1)
-            factor = grouped.reshape(op.weight.shape[:2])
-            weight = _product(op.weight, factor.reshape(*factor.shape, *(1,) * len(op.kernel)))
+        case Linear() | Conv() | ConvTranspose() if channels.axis == 1 - op.weight.ndim:
+            weight = _product(op.weight, per_output(op, gain))
             return replace(op, weight=weight, bias=_bias(op.bias, gain, shift))
         case Scale() if op.axis == channels.axis:
             return Scale(_product(op.scale, gain), _bias(op.shift, gain, shift), op.axis)
@@ -117,27 +108,20 @@ def before(op: Any, channels: Channels) -> LinearMap | None:
     match op:
         case Linear() if channels.axis == -1:
             moved = op.weight.data.astype(np.float64) @ shift
-            return replace(op, weight=_times(op.weight, gain, 1), bias=_plus(op.bias, moved))
+            weight = _product(op.weight, per_input(op, gain))
+            return replace(op, weight=weight, bias=_plus(op.bias, moved))
         case Conv() if channels.axis == -len(op.kernel) - 1:
             padded = any(lo or hi for lo, hi in op.padding)
             if padded and shift.any():
                 return None
-            outputs, inputs = op.weight.shape[:2]
-            block = np.arange(outputs) // (outputs // op.groups)  # the group of each output
-            index = block[:, None] * inputs + np.arange(inputs)  # its input channels
-            tail = (1,) * len(op.kernel)
-            weight = _product(op.weight, gain[index].reshape(outputs, inputs, *tail))
-            taps = op.weight.data.astype(np.float64).reshape(outputs, inputs, -1).sum(axis=2)
-            return replace(
-                op, weight=weight, bias=_plus(op.bias, (taps * shift[index]).sum(axis=1))
-            )
+            moved = op.weight.data.astype(np.float64) * per_input(op, shift)
+            weight = _product(op.weight, per_input(op, gain))
+            return replace(op, weight=weight, bias=_plus(op.bias, _row_sums(moved)))
     return None
 
 
-def _times(weight: Array, gain: Vector, axis: int) -> Array:
-    shape = [1] * weight.ndim
-    shape[axis] = -1
-    return _product(weight, gain.reshape(shape))
+def _row_sums(weight: Vector) -> Vector:
+    return np.asarray(weight.reshape(len(weight), -1).sum(axis=1))
 
 
 def _product(array: Array, factor: Vector) -> Array:

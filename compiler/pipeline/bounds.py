@@ -9,7 +9,7 @@ import numpy as np
 
 from spikec.errors import Problem, UnsupportedModel
 from spikec.ir import Graph, Node, Op, ops
-from spikec.pipeline.weights import MOVES, per_output
+from spikec.pipeline.weights import MOVES, outputs_of
 
 EXACT = float(2**24)
 Bound = Callable[[Node, list[float]], float]
@@ -46,7 +46,7 @@ def _weights(node: Node, known: list[float]) -> float:
     if isinstance(op, ops.ConvTranspose):
         sums = size.reshape(len(size), -1).max(axis=1).sum() * size[0, 0].size
     else:
-        sums = size.reshape(len(per_output(op)), -1).sum(axis=1).max()
+        sums = size.reshape(outputs_of(op), -1).sum(axis=1).max()
     bias = 0.0 if op.bias is None else float(np.abs(op.bias.data).max(initial=0))
     return float(sums) * known[0] + bias
 

@@ -25,6 +25,7 @@ from spikec.pipeline.weights import (
     Weighted,
     as_sum,
     factor_of,
+    outputs_of,
     per_input,
     per_output,
     reach_of,
@@ -174,7 +175,7 @@ class Grids:
 
     def _weights(self, op: Weighted, value: Value, grid: Grid) -> Value:
         x = value.producer.inputs[0]
-        unit = np.broadcast_to(grid.reshape(-1), (per_output(op).size,))
+        unit = np.broadcast_to(grid.reshape(-1), (outputs_of(op),))
         scale = per_input(op, self._input_scale(op, x))
         whole = with_weights(op, np.round(op.weight.data * scale / per_output(op, unit)), unit)
         return self._add(whole, self.units(x).value, like=value)

@@ -36,18 +36,22 @@ def per_input(op: Weighted, vector: Vector) -> Vector:
             return vector.reshape(-1, 1, *tail)
 
 
-def per_output(op: Weighted, vector: Vector | None = None) -> Vector:
-    """Spread one number per output channel (1 by default) over the weight."""
-    tail = (1,) * (op.weight.ndim - 2)
+def outputs_of(op: Weighted) -> int:
+    """Number of output channels."""
     if isinstance(op, ops.ConvTranspose):
-        inputs, outputs = op.weight.shape[:2]
-        numbers = np.ones(outputs * op.groups) if vector is None else vector
-        if vector is None:
-            return numbers
-        rows = numbers.reshape(op.groups, 1, outputs).repeat(inputs // op.groups, axis=1)
-        return rows.reshape(inputs, outputs, *tail)
-    numbers = np.ones(op.weight.shape[0]) if vector is None else vector
-    return numbers.reshape(-1, 1, *tail) if vector is not None else numbers
+        return op.weight.shape[1] * op.groups
+    return op.weight.shape[0]
+
+
+def per_output(op: Weighted, vector: Vector) -> Vector:
+    """Spread one number per output channel over the weight."""
+    tail = (1,) * (op.weight.ndim - 2)
+    if not isinstance(op, ops.ConvTranspose):
+        return vector.reshape(-1, 1, *tail)
+    # weight [in, out/groups, *k]: rows of one group share that group's numbers
+    inputs, outputs = op.weight.shape[:2]
+    rows = vector.reshape(op.groups, 1, outputs).repeat(inputs // op.groups, axis=1)
+    return rows.reshape(inputs, outputs, *tail)
 
 
 def reach_of(op: Weighted, scale: Vector) -> Vector:

@@ -41,15 +41,18 @@ class BatchNorm(Op):
 
     def run(self, inputs: Values, sizes: Sizes) -> Values:
         (x,) = inputs
+        gain, shift = (Array(vector) for vector in self.gain_and_shift())
+        a = per_channel(gain, self.axis, x.dtype)
+        return (x * a + per_channel(shift, self.axis, x.dtype),)
+
+    def gain_and_shift(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Y = gain[c] x + shift[c], in double precision."""
         wide = np.dtype(np.float64)
         gain = 1 / np.sqrt(self.variance.astype(wide) + self.eps)
         if self.weight is not None:
             gain = gain * self.weight.astype(wide)
         shift = -self.mean.astype(wide) * gain
-        if self.bias is not None:
-            shift = shift + self.bias.astype(wide)
-        a, b = per_channel(Array(gain), self.axis, x.dtype), Array(shift)
-        return (x * a + per_channel(b, self.axis, x.dtype),)
+        return gain, shift if self.bias is None else shift + self.bias.astype(wide)
 
     def macs(self, inputs: Types, outputs: Types) -> Dim:
         return outputs[0].size

@@ -131,13 +131,7 @@ def scale(op: ops.Scale, inputs: Tensors, sizes: Sizes, constants: Constants) ->
 
 
 def batch_norm(op: ops.BatchNorm, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
-    gain = 1 / np.sqrt(op.variance.data.astype(np.float64) + op.eps)
-    if op.weight is not None:
-        gain = gain * op.weight.data.astype(np.float64)
-    shift = -op.mean.data.astype(np.float64) * gain
-    if op.bias is not None:
-        shift = shift + op.bias.data.astype(np.float64)
-    a, b = (torch.from_numpy(v.astype(constants.dtype)) for v in (gain, shift))
+    a, b = (torch.from_numpy(v.astype(constants.dtype)) for v in op.gain_and_shift())
     return (inputs[0] * _on_axis(a, op.axis)).add_(_on_axis(b, op.axis))
 
 
