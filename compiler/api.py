@@ -55,14 +55,18 @@ def convert(
     example_input: Any = None,
     preprocess: Preprocess | None = None,
     seed: int = 0,
+    weight_bits: int | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Program:
     """Turn a pretrained network into a spiking program.
 
     ``model`` is whatever ``import_model`` takes, or a Graph; ``calibration`` are samples (``.npz``
-    path, arrays, DataLoader, batches); ``recipe`` is one of ``spikec.recipes()``, with options as
-    in ``graded{n=6}``; ``preprocess`` is stored in the program.  Every pass is checked on two
-    samples: one that promises equality and breaks it is an error.  ``on_step`` hears of each pass.
+    path, arrays, DataLoader, batches), or None where the recipe needs none, as
+    ``percentile{rule=ti,source=batchnorm}``; ``recipe`` is one of ``spikec.recipes()``, with
+    options as in ``graded{n=6}``; ``preprocess`` is stored in the program.  Every pass is checked
+    on two samples (random ones where none are given): one that promises equality and breaks it is
+    an error.  ``weight_bits`` (8, say) rounds the weights to whole numbers of so many bits, which
+    run on the processor's int8 units.  ``on_step`` hears of each pass.
     """
     from spikec.conversion import Request, convert_graph, read_recipe
     from spikec.data import Preprocess, read_data
@@ -70,9 +74,9 @@ def convert(
     from spikec.pipeline.recipes import check_steps
 
     settings = preprocess or Preprocess()
-    request = Request(read_recipe(recipe), check_steps(steps), settings, seed)
-    data = read_data(calibration)
-    if example_input is None and not isinstance(model, Graph):
+    request = Request(read_recipe(recipe), check_steps(steps), settings, seed, weight_bits)
+    data = None if calibration is None else read_data(calibration)
+    if example_input is None and data is not None and not isinstance(model, Graph):
         example_input = data.example(settings)
     graph = model if isinstance(model, Graph) else import_model(model, example_input)
     return convert_graph(graph, data, request, pass_by_name, on_step)

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from spikec.data import Data, Preprocess, read_data
+from spikec.diagnosis import QUANTA, counted, real_quanta
 from spikec.errors import DataError, GraphError, UsageError
 from spikec.ir import Graph, Stage
 from spikec.ir.edit import copied
-from spikec.pipeline import Context, Pass, Pipeline, Step, parse_items, parse_pipeline, suggestion
+from spikec.pipeline import (
+    Context,
+    Inputs,
+    Pass,
+    Pipeline,
+    Step,
+    parse_items,
+    parse_pipeline,
+    suggestion,
+)
 from spikec.pipeline.recipes import RECIPES, Recipe, check_steps
 from spikec.program import Program
 from spikec.runtime.feed import bind_inputs
+from spikec.testing import random_inputs
 
 PROBES = 2
 """samples on which every pass is checked"""
@@ -32,6 +41,7 @@ class Request:
     steps: int
     preprocess: Preprocess
     seed: int = 0
+    weight_bits: int | None = None
 
 
 def convert_graph(
@@ -43,19 +53,25 @@ def convert_graph(
 ) -> Program:
     """Make a program of an analog graph, which stays as it is."""
     steps = check_steps(request.steps)
+    _check_seed(request.seed)
     if graph.stage is not Stage.ANALOG:
         raise UsageError(
             f"{graph.name!r} is a {graph.stage.value} graph already",
             expected="an analog network",
             remedy="convert the model that it was made of",
         )
-    inputs = _calibration(graph, read_data(calibration), request.preprocess)
-    text = request.recipe.pipeline(steps)
+    inputs = None
+    if calibration is not None:
+        inputs = _calibration(graph, read_data(calibration), request.preprocess)
+    text = request.recipe.pipeline(steps, request.weight_bits)
     context = Context(calibration=inputs, steps=steps, seed=request.seed)
     work = copied(graph)
-    pipeline = Pipeline(parse_pipeline(text, lookup), request.recipe.program_steps)
-    probe = {name: array[:PROBES] for name, array in inputs.items()}
-    history = pipeline.run(work, context, probe, on_step)
+    recipe = request.recipe
+    pipeline = Pipeline(parse_pipeline(text, lookup), recipe.program_steps, recipe.settled_by)
+    probe = _probe(graph, inputs, request.seed)
+    quanta: dict[str, Any] = {}
+    history = pipeline.run(work, context, probe, _watched(work, quanta, on_step))
+    context.record[QUANTA] = counted(quanta, work)
     if context.reference is None:
         raise GraphError(f"recipe {text!r} keeps no reference", remedy="add keep-reference")
     return Program(
@@ -71,10 +87,16 @@ def convert_graph(
 
 def read_recipe(text: str) -> Recipe:
     """Read ``name`` or ``name{option=value,...}``."""
-    recipes = parse_items(text, _recipe)
+    recipes = parse_items(text, _recipe) if isinstance(text, str) else ()
     if len(recipes) != 1:
         raise UsageError(f"recipe {text!r}", expected="one recipe: name{option=value,...}")
     return recipes[0]
+
+
+def _check_seed(seed: object) -> None:
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 2**32:  # type: ignore[operator]  # a whole number by now
+        raise UsageError(f"seed = {seed!r}", expected=f"a whole number from 0 to {2**32 - 1}")
 
 
 def _recipe(name: str) -> type[Recipe]:
@@ -84,12 +106,13 @@ def _recipe(name: str) -> type[Recipe]:
     return RECIPES[name]
 
 
-def _calibration(graph: Graph, data: Data, preprocess: Preprocess) -> Mapping[str, NDArray[Any]]:
+def _calibration(graph: Graph, data: Data, preprocess: Preprocess) -> Inputs:
     """Give checked and preprocessed calibration data by input name."""
     named = data.named([node.name for node in graph.inputs])
     inputs = {name: preprocess(array) for name, array in named.items()}
     checked = bind_inputs(graph, inputs, None, "float32").arrays
-    if all(float(np.ptp(array)) == 0 for array in checked.values()):
+    # as given: preprocessing makes several numbers of black, one per channel
+    if all(array.min() == array.max() for array in named.values()):
         raise DataError(
             "the calibration data hold one number only",
             expected="samples like those that the network will see",
@@ -97,13 +120,30 @@ def _calibration(graph: Graph, data: Data, preprocess: Preprocess) -> Mapping[st
     return checked
 
 
+def _probe(graph: Graph, inputs: Inputs | None, seed: int) -> Inputs:
+    """Give the samples on which passes are checked: the first ones, or normal numbers."""
+    if inputs is None:
+        return random_inputs(graph, PROBES, seed)
+    return {name: array[:PROBES] for name, array in inputs.items()}
+
+
+def _watched(graph: Graph, quanta: dict[str, Any], on_step: OnStep) -> OnStep:
+    """After each pass, note what events stand for, as long as the graph itself says so."""
+
+    def told(step: Step) -> None:
+        quanta.update(real_quanta(graph))
+        on_step(step)
+
+    return told
+
+
 def _record(
-    request: Request, history: list[Step], context: Context, inputs: Mapping[str, NDArray[Any]]
+    request: Request, history: list[Step], context: Context, inputs: Inputs | None
 ) -> dict[str, Any]:
     """Write down how the program was made; nothing in it depends on time or place."""
     from spikec import __version__
 
-    count = len(next(iter(inputs.values())))
+    count = 0 if inputs is None else len(next(iter(inputs.values())))
     return {
         "recipe": {"name": request.recipe.name, **asdict(request.recipe)},
         "steps": request.steps,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from spikec.calibrate import blocks
 from spikec.data import checked_labels, read_data
-from spikec.errors import DataError
+from spikec.errors import DataError, UsageError
 from spikec.ir import Graph, Sizes
 from spikec.runtime import run
 from spikec.runtime.feed import bind_inputs
@@ -74,6 +75,7 @@ def evaluate(
     progress: Progress = lambda done, total: None,
 ) -> Evaluation:
     """Run all samples through the program and the network."""
+    check_memory(memory)
     samples = read_data(data)
     inputs = program.inputs(samples)
     count = len(samples)
@@ -90,6 +92,13 @@ def evaluate(
         progress(done, count)
     assert tally is not None  # read_data refuses empty data
     return tally.result(count)
+
+
+def check_memory(memory: object) -> None:
+    """Refuse a bound that is no number of bytes."""
+    whole = isinstance(memory, Integral) and not isinstance(memory, bool)
+    if memory is not None and not whole:
+        raise UsageError(f"memory = {memory!r}", expected="a number of bytes, or None")
 
 
 def _simulated(

@@ -19,6 +19,7 @@ from spikec.pipeline.recipes import check_steps
 from spikec.runtime import trace
 
 if TYPE_CHECKING:
+    from spikec.diagnosis import Diagnosis
     from spikec.evaluation import Evaluation
 
 Numbers = NDArray[Any]
@@ -58,7 +59,7 @@ class Program:
     """the pipeline that made it, as text"""
     preprocess: Preprocess = field(default_factory=Preprocess)
     quantised: Graph | None = None
-    """the quantised network that the program equals exactly, where there is one"""
+    """the quantised network that the program equals: lossless exactly, phased up to rounding"""
     record: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -88,6 +89,13 @@ class Program:
 
         chosen = self.steps if steps is None else check_steps(steps)
         return evaluate(self, data, chosen, **options)
+
+    def diagnose(self, data: object, steps: int | None = None, **options: Any) -> Diagnosis:
+        """Say where loss arises, layer by layer; options as in ``diagnosis.diagnose``."""
+        from spikec.diagnosis import diagnose
+
+        chosen = self.steps if steps is None else check_steps(steps)
+        return diagnose(self, data, chosen, **options)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the program; a crash leaves the old file or the new one."""

@@ -7,12 +7,18 @@ from collections.abc import Callable
 from functools import partial
 
 _HOME: dict[str, str] = {
+    "average-pools": "AveragePools",
+    "balance-thresholds": "BalanceThresholds",
     "calibrate-neurons": "CalibrateNeurons",
     "check-convertible": "CheckConvertible",
+    "delay-readout": "DelayReadout",
     "fold-batchnorm": "FoldBatchNorm",
     "fold-constants": "FoldConstants",
     "keep-reference": "KeepReference",
+    "nearest-to-gather": "NearestToGather",
+    "neuron-model": "NeuronModel",
     "pool-before-activation": "PoolBeforeActivation",
+    "quantise-between-weights": "QuantiseBetweenWeights",
     "remove-dead": "RemoveDead",
     "spike-graded": "SpikeGraded",
     "spike-phased": "SpikePhased",
@@ -21,6 +27,7 @@ _HOME: dict[str, str] = {
     "split-activations": "SplitActivations",
     "thresholds": "Thresholds",
     "whole-numbers": "WholeNumbers",
+    "whole-weights": "WholeWeights",
 }
 """name of a pass -> its class, in the file of the same name"""
 

@@ -1,47 +1,34 @@
-"""Fits neurons to what really reaches them, layer by layer: thresholds and biases."""
+"""Fits weights and neurons to what really reaches them, layer by layer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spikec.calibrate.choice import chosen
+from spikec.calibrate.neurons import SITES, Layer, Site, with_scale
+from spikec.calibrate.refit import Affine, refit, rows_for
+from spikec.calibrate.rows import Places
 from spikec.errors import UsageError
-from spikec.ir import Array, Editor, Graph, Node, Stage, Value, ops
-from spikec.ir.ops import IntegrateFire, MeanOverTime, MultiThreshold, QuantReLU
+from spikec.ir import Editor, Graph, Node, Sizes, Stage, Value, ops
 from spikec.pipeline import Approximately, Context, Pass, Promise, check_option
 from spikec.pipeline.bias import add_to_bias
 from spikec.pipeline.channels import channel_axis
+from spikec.pipeline.extract import between
 from spikec.pipeline.known import Known
 from spikec.runtime import run
 
 Numbers = NDArray[Any]
 Vector = NDArray[np.float64]
-Site = IntegrateFire | MultiThreshold | QuantReLU
-SITES = (IntegrateFire, MultiThreshold, QuantReLU)
-FACTORS = (0.7, 0.85, 1.0, 1.2)
-SHARES = (0.1, 0.3, 0.5)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What was chosen per channel, and its error."""
-
-    scale: Vector
-    """threshold of a neuron, step of a quantiser"""
-    v0: Vector
-    """initial potential, in thresholds"""
-    shift: Vector
-    error: Vector
-
-    def better(self, other: Fit) -> Fit:
-        """Take per channel whichever has the smaller error."""
-        first = self.error <= other.error
-        pairs = ((getattr(self, name), getattr(other, name)) for name in vars(self))
-        return Fit(*(np.where(first, mine, theirs) for mine, theirs in pairs))
+ROWS = 2**14
+"""places, times steps, at which the neurons of a layer are fitted"""
+LEAST_ROWS = 1024
+MOST_ELEMENTS = 2**28
+"""values of one layer, over all samples and steps, that are held at once"""
 
 
 @dataclass(frozen=True)
@@ -49,17 +36,25 @@ class CalibrateNeurons(Pass):
     """Layer by layer, with all earlier layers already quantised or spiking, and fixed.
 
     With a the analog activation and r = decode(spikes) the simulated one, per channel:
-    shift <- shift + mean a - mean r (``rounds`` times; the light calibration of Li et al. 2021),
-    for each candidate θ' = factor · θ and v(0) = share · θ'; the candidate with the least
-    Σ (r - a)² wins.  Without ``search`` only the shift is fitted.  Channels that are silent in the
-    analog network keep their bias.  The outputs are shifted likewise.
+
+    1. ``refit``: the weights in front change so that the mean current over the steps comes
+       closest to the analog one (ridge regression, see ``calibrate.refit``);
+    2. shift <- shift + mean a - mean r, ``rounds`` times (light calibration, Li et al. 2021); with
+       ``refit``, whose biases make up for means, the shift with the least Σ (r - a)² on the way;
+    3. ``search``: of thresholds θ' = factor · θ and initial potentials v(0) = share · θ' the pair
+       with the least Σ (r - a)², each with its own shift.
+
+    Channels that are silent in the analog network keep their bias.  The outputs are fitted
+    likewise.  Neurons are fitted at a few thousand random places of all samples.
     """
 
-    samples: int = 192
+    samples: int = 256
     """calibration samples used"""
     rounds: int = 2
     search: bool = False
     """try other thresholds and initial potentials besides the given ones"""
+    refit: bool = False
+    """correct the weights too"""
 
     name: ClassVar[str] = "calibrate-neurons"
     promise: ClassVar[Promise] = Approximately("mean activations move to those of the network")
@@ -78,83 +73,101 @@ class CalibrateNeurons(Pass):
                 f"{self.name} needs calibration data and the analog network",
                 remedy="give calibration=data, and put keep-reference in front of the thresholds",
             )
-        _Walk(self, edit, context).run()
-        done[stage] = {"samples": self.samples, "rounds": self.rounds, "search": self.search}
+        steps = 1 if edit.graph.stage is Stage.ANALOG else context.steps
+        samples = _samples(edit.graph, min(self.samples, _count(context)), steps)
+        _Walk(self, edit, context, samples).run()
+        options = {"rounds": self.rounds, "search": self.search, "refit": self.refit}
+        done[stage] = {"samples": samples, **options}
 
-    def candidates(self, op: Site) -> Iterator[tuple[float, float]]:
-        """Give pairs of factor and share; the given pair first."""
-        given = _share(op)
-        yield 1.0, given
-        shares = SHARES if isinstance(op, IntegrateFire) else (given,)
-        if self.search:
-            pairs = ((factor, share) for factor in FACTORS for share in shares)
-            yield from (pair for pair in pairs if pair != (1.0, given))
+
+def _count(context: Context) -> int:
+    assert context.calibration is not None
+    return len(next(iter(context.calibration.values())))
+
+
+def _samples(graph: Graph, wanted: int, steps: int) -> int:
+    """Give how many samples fit into memory."""
+    values = [v.type.shape(Sizes(1, steps)) for node in graph for v in node.outputs]
+    largest = max(map(prod, values), default=1)
+    return max(1, min(wanted, MOST_ELEMENTS // largest))
 
 
 class _Walk:
     """Walks both networks side by side."""
 
-    def __init__(self, options: CalibrateNeurons, edit: Editor, context: Context) -> None:
+    def __init__(
+        self, options: CalibrateNeurons, edit: Editor, context: Context, samples: int
+    ) -> None:
         assert context.calibration is not None
         assert context.reference is not None
         self.options = options
         self.edit = edit
+        self.seed = context.seed
         self.reference = context.reference
-        inputs = {name: x[: options.samples] for name, x in context.calibration.items()}
+        inputs = chosen(context.calibration, samples)
         self.ours = Known(edit.graph, inputs, context.steps)
+        self.means = Known(edit.graph, inputs, 1)
+        """as ours, each train replaced by its mean as the only step"""
         self.analog = Known(context.reference, inputs, context.steps)
+        self.inexact = _inexact_weights(edit.graph)
+        self.refitted: set[Node] = set()
 
     def run(self) -> None:
         for node in self.edit.graph.nodes:
-            if isinstance(node.op, SITES):
+            if isinstance(node.op, SITES) and node.name in self.reference:
                 self._site(node, node.op)
         for node in self.edit.graph.nodes:
             if isinstance(node.op, ops.Output):
                 self._output(node)
 
     def _site(self, node: Node, op: Site) -> None:
-        current, twin = node.inputs[0], self.reference[node.name].outputs[0]
+        current, twin = node.inputs[0], self.reference[node.name]
+        self._refit(current, twin.inputs[0])
         axis = channel_axis(current)
-        target = self.analog.value(twin)
+        target = self.analog.value(twin.outputs[0])
         z = self.ours.value(current)
-        fit = self._fit(op, current, z, target)
-        fitted = _with(op, fit.scale, fit.v0, axis)
+        rows = ROWS // (1 if current.type.is_static else len(z))
+        places = Places.pick(target.shape, axis, max(rows, LEAST_ROWS), self.seed)
+        options = self.options
+        # weights that are refitted behind the layer make up for its mean
+        layer = Layer(op, places.of(z), places.of(target), options.rounds, not options.refit)
+        fit = layer.searched() if options.search else layer.given()
+        fitted = with_scale(op, fit.scale, fit.v0, axis)
         self.edit.change_op(node, fitted)
         add_to_bias(self.edit, current, fit.shift, axis)
-        self.ours.keep(node.outputs[0], _events(fitted, current, _shifted(z, fit.shift, axis)))
-        self.analog.keep(twin, target)
+        events = _events(fitted, current, _shifted(z, fit.shift, axis))
+        self.ours.keep(node.outputs[0], events)
+        self.means.keep(node.outputs[0], _over_time(node.outputs[0], events))
+        self.analog.keep(twin.outputs[0], target)
 
-    def _fit(self, op: Site, current: Value, z: Numbers, target: Numbers) -> Fit:
-        axis = channel_axis(current)
-        wanted = _channel_mean(target, axis)
-        tried = (
-            self._try(op, current, z, (target, wanted), candidate)
-            for candidate in self.options.candidates(op)
-        )
-        best = next(tried)
-        for fit in tried:
-            best = best.better(fit)
-        return best
+    def _refit(self, current: Value, twin: Value) -> None:
+        """Refit all weights between the last sites and a current; its own ones last."""
+        if not self.options.refit:
+            return
+        own = _weights_of(current)
+        behind = between(current, frozenset(self.ours.arrays))
+        todo = [n for n in self.edit.graph if n in behind & self.inexact and n not in self.refitted]
+        for node in todo:
+            if node is not own and node.name in self.reference:
+                self._refit_one(node, node.outputs[0], self.reference[node.name].outputs[0])
+        if own in todo:
+            self._refit_one(own, current, twin)
 
-    def _try(
-        self,
-        op: Site,
-        current: Value,
-        z: Numbers,
-        goal: tuple[Numbers, Vector],
-        candidate: tuple[float, float],
-    ) -> Fit:
-        target, wanted = goal
-        axis, channels = channel_axis(current), len(wanted)
-        scale = candidate[0] * _vector(_scale(op), channels)
-        v0 = np.full(channels, candidate[1])
-        layer = _with(op, scale, v0, axis)
-        shift = np.zeros(channels)
-        rate = _decoded(layer, current, z)
-        for _ in range(self.options.rounds):
-            shift += np.where(wanted > 0, wanted - _channel_mean(rate, axis), 0.0)
-            rate = _decoded(layer, current, _shifted(z, shift, axis))
-        return Fit(scale, v0, shift, _channel_mean(np.square(rate - target), axis))
+    def _refit_one(self, node: Node, value: Value, twin: Value) -> None:
+        """Let ``value``, a sum that the node's result stands in, come closest to its twin."""
+        op = node.op
+        assert isinstance(op, Affine)
+        self.refitted.add(node)
+        missing = self.analog.value(twin) - self._mean(value)
+        axis = -1 if isinstance(op, ops.Linear) else -len(op.kernel) - 1
+        places = Places.pick(missing.shape, axis, rows_for(op), self.seed)
+        inputs = self._mean(node.inputs[0])
+        self.edit.change_op(node, refit(op, inputs, places.of(missing), places))
+
+    def _mean(self, value: Value) -> Numbers:
+        """Give the mean over the steps of a value."""
+        mean = self.means.value(value)
+        return mean if value.type.is_static else mean[0]
 
     def _output(self, output: Node) -> None:
         """Shift what comes out, so that its mean is that of the analog network."""
@@ -164,60 +177,52 @@ class _Walk:
         current = value.producer.inputs[0] if over_time else value
         if name not in self.reference or current.type.is_static == over_time:
             return
+        twin = self.reference[name].outputs[0]
+        self._refit(current, twin)
         axis = channel_axis(current)
-        found = self.ours.value(current)
-        wanted = _channel_mean(self.analog.value(self.reference[name].outputs[0]), axis)
-        add_to_bias(self.edit, current, wanted - _channel_mean(found, axis), axis)
+        wanted = _channel_mean(self.analog.value(twin), axis)
+        add_to_bias(self.edit, current, wanted - _channel_mean(self._mean(current), axis), axis)
 
 
-def _decoded(op: Site, current: Value, z: Numbers) -> Numbers:
-    """Give what a layer's events stand for."""
-    return _layer(op, current, z, mean=not isinstance(op, QuantReLU))
+def _inexact_weights(graph: Graph) -> set[Node]:
+    """Give the linear maps that read what sites have sent: only these have errors to correct."""
+    reached: set[Node] = set()
+    for node in graph:
+        if isinstance(node.op, SITES) or any(v.producer in reached for v in node.inputs):
+            reached.add(node)
+    return {node for node in reached if isinstance(node.op, Affine)}
+
+
+def _weights_of(current: Value) -> Node | None:
+    """Give a linear map whose result stands once in this sum, and nowhere else."""
+    node = current.producer
+    if len(current.users) != 1:
+        return None
+    if isinstance(node.op, Affine):
+        return node
+    if not isinstance(node.op, ops.Add):
+        return None
+    wide = [v for v in node.inputs if v.type.dims == current.type.dims]
+    found = [own for v in wide if (own := _weights_of(v)) is not None]
+    return found[-1] if found else None
 
 
 def _events(op: Site, current: Value, z: Numbers) -> Numbers:
-    return _layer(op, current, z, mean=False)
-
-
-def _layer(op: Site, current: Value, z: Numbers, mean: bool) -> Numbers:
-    """Run one layer; give its values, or their mean over time."""
-    edit = Editor(Graph("layer", Stage.SPIKING), by="calibrate-neurons")
-    y = edit.add(op, edit.input("z", current.type.analog()))
-    edit.output("y", edit.add(MeanOverTime(-current.type.rank), y) if mean else y)
+    """Run one layer."""
+    edit = Editor(Graph("layer", Stage.SPIKING), by=CalibrateNeurons.name)
+    edit.output("y", edit.add(op, edit.input("z", current.type.analog())))
     result = run(edit.graph, z, "layerwise")
     assert not isinstance(result, tuple)  # one output
     return result
 
 
-def _scale(op: Site) -> Array:
-    return op.step if isinstance(op, QuantReLU) else op.threshold
-
-
-def _with(op: Site, scale: Vector, v0: Vector, axis: int) -> Site:
-    """Give the layer with other thresholds and initial potentials, per channel."""
-    wide = Array(_wide(scale, axis), "float32")
-    if isinstance(op, QuantReLU):
-        return replace(op, step=wide)
-    return replace(op, threshold=wide, v0=Array(_wide(v0 * scale, axis), "float32"))
-
-
-def _share(op: Site) -> float:
-    """The initial potential in thresholds."""
-    if isinstance(op, QuantReLU) or op.v0 is None:
-        return 0.0
-    return float(np.mean(op.v0.data / op.threshold.data))
-
-
-def _vector(array: Array, channels: int) -> Vector:
-    return np.broadcast_to(array.data.astype(np.float64).reshape(-1), (channels,)).copy()
-
-
-def _wide(vector: Vector, axis: int) -> Vector:
-    return vector.reshape(-1, *(1,) * (-axis - 1))
+def _over_time(value: Value, x: Numbers) -> Numbers:
+    """Give a train's mean as a train of one step."""
+    return x if value.type.is_static else x.mean(axis=0, keepdims=True)
 
 
 def _shifted(z: Numbers, shift: Vector, axis: int) -> Numbers:
-    return np.asarray(z + _wide(shift, axis).astype(z.dtype))
+    return np.asarray(z + shift.reshape(-1, *(1,) * (-axis - 1)).astype(z.dtype))
 
 
 def _channel_mean(x: Numbers, axis: int) -> Vector:

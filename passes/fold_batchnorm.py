@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.ir import Array, Editor, Node
+from spikec.ir import Array, Editor, Node, Op
 from spikec.ir.ops import BatchNorm, Conv, ConvTranspose, Linear, Scale
 from spikec.pipeline import Context, Pass
+from spikec.pipeline.normal import Normal
 from spikec.pipeline.weights import per_input, per_output
 
 Vector = NDArray[np.float64]
@@ -35,6 +36,9 @@ class FoldBatchNorm(Pass):
                            no zeros are padded in, or shift = 0
     Elsewhere:             a Scale, which becomes a one-to-one synapse
 
+    What is lost in this, the mean (``bias``) and the deviation (|gain| sqrt(variance)) of y, goes
+    into ``Context.normal`` under the name of the node that gives y now.
+
     ::
 
         %c = Conv(%x; W, b)           ->      %c = Conv(%x; gain W, gain b + shift)
@@ -49,12 +53,13 @@ class FoldBatchNorm(Pass):
             done = len(edit.graph.journal)
             for node in edit.graph.nodes:
                 if isinstance(node.op, BatchNorm | Scale):
-                    _fold(edit, node, channels_of(node.op))
+                    _fold(edit, node, channels_of(node.op), context.normal)
 
 
-def _fold(edit: Editor, node: Node, channels: Channels) -> None:
+def _fold(edit: Editor, node: Node, channels: Channels, normal: dict[str, Normal]) -> None:
     """Fold one node backward, else forward, else leave it as a Scale."""
     producer = node.inputs[0].producer
+    known = _moments(node.op, channels, normal.get(producer.name))
     behind = after(producer.op, channels) if len(node.inputs[0].users) == 1 else None
     if behind is not None:
         merged = edit.add(
@@ -65,8 +70,11 @@ def _fold(edit: Editor, node: Node, channels: Channels) -> None:
             before=node,
         )
         edit.replace(node.outputs[0], merged)
-        edit.remove(node)
-        edit.remove(producer)
+        for old in (node, producer):
+            edit.remove(old)
+            normal.pop(old.name, None)
+        if known is not None:
+            normal[merged.producer.name] = known
         return
     users = tuple(node.outputs[0].users)
     ahead = [before(user.op, channels) for user in users]
@@ -76,7 +84,11 @@ def _fold(edit: Editor, node: Node, channels: Channels) -> None:
             edit.rewire(user, node.inputs)
             edit.change_op(user, op)
         edit.remove(node)
-    elif isinstance(node.op, BatchNorm):
+        normal.pop(node.name, None)
+        return
+    if known is not None:
+        normal[node.name] = known
+    if isinstance(node.op, BatchNorm):
         shift = Array(channels.shift, "float32")
         edit.change_op(node, Scale(Array(channels.gain, "float32"), shift, channels.axis))
 
@@ -88,6 +100,16 @@ def channels_of(op: BatchNorm | Scale) -> Channels:
         shift = np.zeros_like(gain) if op.shift is None else op.shift.data.astype(np.float64)
         return Channels(gain, shift, op.axis)
     return Channels(*op.gain_and_shift(), op.axis)
+
+
+def _moments(op: Op, channels: Channels, before: Normal | None) -> Normal | None:
+    """Give mean and deviation behind gain and shift; those of a Scale follow from its operand's."""
+    tail = (-1, *(1,) * (-channels.axis - 1))
+    gain, shift = channels.gain.reshape(tail), channels.shift.reshape(tail)
+    if isinstance(op, BatchNorm):
+        mean, variance = (x.data.astype(np.float64).reshape(tail) for x in (op.mean, op.variance))
+        before = Normal(mean, np.sqrt(variance))
+    return None if before is None else before.times(gain, shift)
 
 
 def after(op: Any, channels: Channels) -> LinearMap | None:

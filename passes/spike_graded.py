@@ -9,13 +9,13 @@ import numpy as np
 
 from spikec.errors import UsageError
 from spikec.ir import Array, Op, ops
-from spikec.ir.ops import MeanReadout, MultiThreshold, Repeat
+from spikec.ir.ops import MultiThreshold
 from spikec.pipeline import Approximately, Context, Promise, check_option
-from spikec.pipeline.spiking import SpikingRewrite
+from spikec.pipeline.spiking import MeanCode
 
 
 @dataclass(frozen=True)
-class SpikeGraded(SpikingRewrite):
+class SpikeGraded(MeanCode):
     """QuantReLU(step s, N levels) becomes H-MT with n thresholds, the smallest λ = T s.
 
     N = (2^n - 1) T.  With v(0) = λ/2 and a constant input z the mean over T steps is
@@ -41,9 +41,3 @@ class SpikeGraded(SpikingRewrite):
             count=self.n,
             v0=Array(smallest / 2, "float32"),
         )
-
-    def source(self) -> Op:
-        return Repeat()
-
-    def readout(self, context: Context) -> Op:
-        return MeanReadout()

@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from spikec.ir import Array, Op, ops
+from spikec.ir import Array, Editor, Op, Stage, ops
+from spikec.ir.edit import copied
 from spikec.ir.ops import PhasedFire, PhaseScale, Repeat, WindowReadout
 from spikec.pipeline import Context, Exactly, Promise, check_option
-from spikec.pipeline.spiking import SpikingRewrite
+from spikec.pipeline.spiking import Around, SpikingRewrite
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class SpikePhased(SpikingRewrite):
     def __post_init__(self) -> None:
         check_option(f"{self.name}.window", self.window, 1, 100_000)
 
+    def apply(self, edit: Editor, context: Context) -> None:
+        if edit.graph.stage is Stage.ANALOG:
+            context.quantised = copied(edit.graph)
+        super().apply(edit, context)
+
     def neuron(self, site: ops.QuantReLU, context: Context) -> Op:
         threshold = site.step.data.astype(np.float64) * self.window
         return PhasedFire(
@@ -38,13 +44,15 @@ class SpikePhased(SpikingRewrite):
             v0=Array(threshold / 2, "float32"),
         )
 
-    def around_maximum(self) -> tuple[Op, Op]:
-        """Let the maximum of a window's sums come in the last step of that window.
+    def around(self, homogeneous: bool) -> Around:
+        """Let f of a window's mean (or sum) come in the last step of that window.
 
         Sums over all windows would not do: those of the first windows are wrong.
         """
-        ones = np.ones(self.window, np.float32)
-        return WindowReadout(Array(ones)), PhaseScale(Array(np.eye(self.window)[-1], "float32"))
+        share = 1 if homogeneous else self.window
+        weights = np.full(self.window, 1 / share)
+        pulse = np.eye(self.window)[-1] * share
+        return (WindowReadout(Array(weights, "float32")),), (PhaseScale(Array(pulse, "float32")),)
 
     def source(self) -> Op:
         return Repeat()

@@ -9,13 +9,13 @@ import numpy as np
 
 from spikec.errors import UsageError
 from spikec.ir import Array, Op, ops
-from spikec.ir.ops import IntegrateFire, MeanReadout, Negative, Repeat
+from spikec.ir.ops import IntegrateFire, Negative
 from spikec.pipeline import Approximately, Context, Promise, check_option
-from spikec.pipeline.spiking import SpikingRewrite
+from spikec.pipeline.spiking import MeanCode
 
 
 @dataclass(frozen=True)
-class SpikeRate(SpikingRewrite):
+class SpikeRate(MeanCode):
     """QuantReLU(step s, N levels) becomes IF with θ = T s, v(0) = v0 θ and N / T levels per step.
 
     With v0 = 1/2 and a constant input z the mean over T steps is exactly
@@ -47,12 +47,6 @@ class SpikeRate(SpikingRewrite):
             v0=Array(self.v0 * threshold, "float32"),
             negative=Negative.CORRECTION if self.signed else Negative.NONE,
         )
-
-    def source(self) -> Op:
-        return Repeat()
-
-    def readout(self, context: Context) -> Op:
-        return MeanReadout()
 
 
 def levels_per_step(levels: int, steps: int) -> int:

@@ -8,17 +8,18 @@ from typing import ClassVar
 import numpy as np
 
 from spikec.ir import Array, Editor, Graph, Node, Op, Value, ops
-from spikec.ir.ops import BipolarIF, CumulativeSum, Impulse
+from spikec.ir.ops import BipolarIF, CumulativeSum, Difference, Impulse
 from spikec.pipeline import Context, Exactly, Promise, check_option
+from spikec.pipeline.bounds import check_bounds
 from spikec.pipeline.spiking import SpikingRewrite
 
 
 @dataclass(frozen=True)
 class SpikeSum(SpikingRewrite):
-    """QuantReLU(step s, N levels) becomes ST-BIF with threshold s and tracer bounds 0..N.
+    """QuantReLU(step s, N levels) becomes ST-BIF with threshold s and tracer bounds low..N.
 
     Inputs and biases come once, at the first step.  When no neuron fires any more, each tracer is
-    clip(floor(Σ x / s + 1/2), 0, N), whatever the order of events: the quantised network's value.
+    clip(floor(Σ x / s + 1/2), low, N), whatever the order of events: the quantised network's value.
     """
 
     levels: int = 7
@@ -27,9 +28,16 @@ class SpikeSum(SpikingRewrite):
     name: ClassVar[str] = "spike-sum"
     promise: ClassVar[Promise] = Exactly(1e-6)
     every_step: ClassVar[bool] = False
+    keeps_signs: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_option(f"{self.name}.levels", self.levels, 1, 2**24)
+
+    def apply(self, edit: Editor, context: Context) -> None:
+        sites = [node.op for node in edit.graph if isinstance(node.op, ops.QuantReLU)]
+        if all(site.amplitude is not None for site in sites):  # whole numbers, also over time
+            check_bounds(edit.graph, self.levels)
+        super().apply(edit, context)
 
     def neuron(self, site: ops.QuantReLU, context: Context) -> Op:
         step = site.step.data.astype(np.float64)
@@ -39,6 +47,7 @@ class SpikeSum(SpikingRewrite):
         return BipolarIF(
             threshold=site.step,
             high=site.levels,
+            low=site.low,
             levels=self.levels,
             v0=Array(v0, "float32"),
             amplitude=site.amplitude,
@@ -51,10 +60,22 @@ class SpikeSum(SpikingRewrite):
         return CumulativeSum()
 
     def settle(self, graph: Graph, edit: Editor) -> None:
-        """Deliver every bias once instead of at every step."""
+        """Deliver every bias once instead of at every step; estimates have theirs at every step."""
+        running = _running(graph)
         for node in graph.nodes:
-            if node.inputs and not node.inputs[0].type.is_static:
+            if node.inputs and not node.inputs[0].type.is_static and node not in running:
                 _bias_once(edit, node)
+
+
+def _running(graph: Graph) -> set[Node]:
+    """Give the nodes that see sums over all steps so far, instead of what one step brings."""
+    found: set[Node] = set()
+    for node in graph:
+        before = [value.producer for value in node.inputs]
+        summed = any(n in found or isinstance(n.op, CumulativeSum) for n in before)
+        if summed and not isinstance(node.op, Difference):
+            found.add(node)
+    return found
 
 
 def _bias_once(edit: Editor, node: Node) -> None:

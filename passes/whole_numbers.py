@@ -10,10 +10,10 @@ import numpy as np
 from spikec.ir import Array, Editor, Graph, Node, Value, ops
 from spikec.ir.edit import copied
 from spikec.pipeline import Approximately, Context, Pass, Promise
-from spikec.pipeline.bounds import check_bounds
+from spikec.pipeline.bounds import STEPS_EXACT, check_bounds
 from spikec.pipeline.channels import channel_axis
 from spikec.pipeline.grids import Grids, Whole
-from spikec.pipeline.spiking import is_site, suffix
+from spikec.pipeline.roles import is_site, suffix
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,10 @@ class _Rewrite:
         grid = self.grids.grid_of(z)
         if z in self.grids.real:  # no weight in whole numbers reaches here: the step sets the grid
             grid = op.step.data.astype(np.float64) / self.grids.largest
+        largest = op.step.data.astype(np.float64) * max(op.levels, -op.low)
+        grid = np.maximum(grid, largest / STEPS_EXACT)  # weights this small do nothing
         step = np.maximum(1.0, np.round(op.step.data / grid))
-        whole = ops.QuantReLU(Array(step, "float32"), op.levels, Array(np.float32(1)))
+        whole = ops.QuantReLU(Array(step, "float32"), op.levels, Array(np.float32(1)), op.low)
         counts = self.edit.add(
             whole, self.grids.current(z, grid), name=node.name, location=node.location
         )

@@ -18,7 +18,15 @@ from spikec.errors import BadFile, DataError, SpikecError, UnsupportedModel, Usa
 from spikec.ir import Array, B, Editor, Graph, TensorType, ops, store
 from tests.passes.helpers import Net, mlp
 
-STEPS = {"percentile": 64, "rate": 16, "signed": 16, "phased": 8, "graded": 4, "lossless": 24}
+STEPS = {
+    "percentile": 64,
+    "balanced": 64,
+    "rate": 16,
+    "signed": 16,
+    "phased": 8,
+    "graded": 4,
+    "lossless": 24,
+}
 WORST = {"percentile": 5.0}
 """points that a recipe may lose here; 1.5 where nothing is said"""
 

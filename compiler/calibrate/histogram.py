@@ -23,8 +23,13 @@ class Range:
     @staticmethod
     def of(rows: Numbers) -> Range:
         """Read [channels, samples]."""
-        wide = np.float64
-        return Range(rows.min(axis=1).astype(wide), rows.max(axis=1).astype(wide))
+        low, high = rows.min(axis=1).astype(np.float64), rows.max(axis=1).astype(np.float64)
+        return Range(low + 0.0, high + 0.0)  # of -0 and 0 the least depends on the order: 0
+
+    @property
+    def is_finite(self) -> bool:
+        """Tell whether there was no NaN and no infinity."""
+        return bool(np.isfinite(self.low).all() and np.isfinite(self.high).all())
 
     def __or__(self, other: Range) -> Range:
         return Range(np.minimum(self.low, other.low), np.maximum(self.high, other.high))

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from math import erfc, pi, sqrt
+from statistics import NormalDist
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +27,29 @@ BISECTIONS = 40
 class Rule(ABC):
     """A way to choose θ per channel."""
 
+    sequential: ClassVar[bool] = False
+    """whether a layer is seen behind earlier layers that are clipped at their own θ already"""
+
+    counted: ClassVar[bool] = True
+    """whether it needs a histogram, or the range alone"""
+
     @abstractmethod
     def scale(self, seen: Histogram, levels: int) -> Vector:
         """Give θ per channel; what is not positive means that the channel never fires."""
+
+    def scale_of_normal(self, mean: Vector, deviation: Vector, levels: int) -> Vector:
+        """Give θ per channel for z ~ N(mean, deviation²), without any data."""
+        raise UsageError(
+            f"{type(self).__name__} thresholds need calibration data",
+            expected="rule=ti or rule=percentile, where source=batchnorm",
+        )
 
 
 @dataclass(frozen=True)
 class Max(Rule):
     """θ = max z: nothing is clipped."""
+
+    counted: ClassVar[bool] = False
 
     def scale(self, seen: Histogram, levels: int) -> Vector:
         return seen.range.high
@@ -50,6 +67,13 @@ class Percentile(Rule):
 
     def scale(self, seen: Histogram, levels: int) -> Vector:
         return seen.quantile(self.p / 100)
+
+    def scale_of_normal(self, mean: Vector, deviation: Vector, levels: int) -> Vector:
+        if self.p == 100:
+            raise UsageError(
+                "a normal distribution has no largest value", expected="a percentile below 100"
+            )
+        return mean + deviation * NormalDist().inv_cdf(self.p / 100)
 
 
 @dataclass(frozen=True)
@@ -80,6 +104,9 @@ class Gaussian(Rule):
 
     def scale(self, seen: Histogram, levels: int) -> Vector:
         return gaussian_scale(*seen.moments(), levels)
+
+    def scale_of_normal(self, mean: Vector, deviation: Vector, levels: int) -> Vector:
+        return gaussian_scale(mean, deviation, levels)
 
 
 def gaussian_scale(mean: Vector, deviation: Vector, levels: int) -> Vector:
@@ -112,6 +139,63 @@ def _next_scale(theta: Vector, mu: Vector, sigma: Vector, levels: int) -> Vector
 _ERFC = np.frompyfunc(erfc, 1, 1)
 
 
+@dataclass(frozen=True)
+class LocalBalance(Rule):
+    """Local threshold balancing (Bu, Li and Yu 2025), whatever the number of levels:
+
+    θ_0 = 0,  θ_k = θ_{k-1} + 2 E ReLU(z - θ_{k-1}),  θ = min(θ_K, max z),  K = ``iterations``.
+
+    E is the mean over all of the calibration data.  The published rule takes that of one random
+    batch per iteration, and as it only ever adds, it has no resting point below max z: K is part
+    of the rule (1,000 there), and θ depends on which batches came, and when.  This is its expected
+    course, with K steps of it: no order, no batches.  Two more differences: earlier layers are
+    clipped at their final θ rather than at that of the same iteration, and no θ is above max z,
+    which the first steps overshoot where z hardly varies (a constant c would get 2 c).
+    """
+
+    iterations: int = 1000
+
+    sequential: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise UsageError(f"iterations = {self.iterations}", expected="at least 1")
+
+    def scale(self, seen: Histogram, levels: int) -> Vector:
+        excess = Excess(seen)
+        theta = np.zeros(len(seen.counts))
+        for _ in range(self.iterations):
+            more = theta + 2 * excess(theta)
+            if np.array_equal(more, theta):
+                break
+            theta = more
+        return np.minimum(theta, seen.range.high)
+
+
+class Excess:
+    """E ReLU(z - θ) per channel, for the values that stand for bins."""
+
+    def __init__(self, seen: Histogram) -> None:
+        self.first, self.width = seen.centres[:, 0], seen.width
+        self.total = np.maximum(seen.counts.sum(axis=1), 1)
+        self.above = _from_each_on(seen.counts.astype(np.float64))
+        self.sums = _from_each_on(seen.counts * seen.centres)
+
+    def __call__(self, theta: Vector) -> Vector:
+        """Σ_{centre > θ} count (centre - θ) / Σ count."""
+        last = self.above.shape[1] - 1
+        beyond = np.clip(np.floor((theta - self.first) / self.width) + 1, 0, last).astype(np.int64)
+        row = np.arange(len(theta))
+        more = self.sums[row, beyond] - theta * self.above[row, beyond]
+        return np.asarray(np.maximum(more, 0) / self.total)
+
+
+def _from_each_on(numbers: Vector) -> Vector:
+    """Give Σ_{i >= j} x_i for each j, and 0 behind the last."""
+    sums = np.cumsum(numbers[:, ::-1], axis=1)[:, ::-1]
+    return np.concatenate([sums, np.zeros((len(sums), 1))], axis=1)
+
+
 class RuleName(Enum):
     """Rules by the names that pipelines use."""
 
@@ -119,6 +203,14 @@ class RuleName(Enum):
     PERCENTILE = "percentile"
     MSE = "mse"
     TI = "ti"
+    LTB = "ltb"
+
+
+class Share(Enum):
+    """Who has a threshold of its own."""
+
+    CHANNEL = "channel"
+    LAYER = "layer"
 
 
 def alive_scale(theta: Vector) -> Vector:
@@ -135,4 +227,5 @@ RULES: Mapping[RuleName, type[Rule]] = {
     RuleName.PERCENTILE: Percentile,
     RuleName.MSE: LeastSquares,
     RuleName.TI: Gaussian,
+    RuleName.LTB: LocalBalance,
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from spikec.program import Program
 
 RECIPE = "One of `spikec recipes`."
+BITS = "Round weights to whole numbers of so many bits: 8 runs on int8 units."
 SCALE = "Inputs are multiplied by this: 1/255."
 
 
@@ -49,6 +50,7 @@ def convert(
         typer.Option("--input", "-i", metavar="SHAPE", help=shapes.HELP, show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random choices.")] = 0,
+    weight_bits: Annotated[int | None, typer.Option(min=2, max=16, help=BITS)] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -62,22 +64,21 @@ def convert(
 
     screen = Screen(as_json=as_json, quiet=quiet)
     check_program_file("--out", out)
-    text = read_recipe(recipe).pipeline(check_steps(steps))
+    text = read_recipe(recipe).pipeline(check_steps(steps), weight_bits)
     passes = parse_pipeline(text, pass_by_name)  # before any work: what cannot be read is told
     settings = preprocess_of(scale, mean, std)
     calibration = samples.load_data(data)
     if first is not None:
         calibration = calibration.first(first)
     graph = _graph(screen, source, shapes.example_of(inputs or ()), calibration, settings)
+    ask: Any = {"preprocess": settings, "seed": seed, "weight_bits": weight_bits}
     with screen.busy(f"converting {source}", len(passes)) as tick:
 
         def told(step: Step) -> None:
             tick()
             screen.say(_line(step))
 
-        program = api.convert(
-            graph, calibration, steps, recipe, preprocess=settings, seed=seed, on_step=told
-        )
+        program = api.convert(graph, calibration, steps, recipe, on_step=told, **ask)
     program.save(out)
     if as_json:
         screen.document({"file": str(out), **summary(program), **program.record})

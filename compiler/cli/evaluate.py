@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich import box
@@ -17,11 +18,16 @@ from spikec.cli.screen import Screen
 from spikec.errors import UsageError
 
 if TYPE_CHECKING:
+    from spikec.data import Data
+    from spikec.diagnosis import Diagnosis
     from spikec.evaluation import Evaluation
+    from spikec.program import Program
 
+DIAGNOSE = "Say where loss arises: clipping, quantisation, unevenness or inherited, by layer."
 MEMORY = "Most memory for intermediate values: bytes, 2GB, 512MiB."
 ROWS = 16
 """steps up to which every one is shown; of more, the powers of two and the last"""
+Found = TypeVar("Found")
 
 
 def evaluate(
@@ -39,27 +45,56 @@ def evaluate(
         int | None, typer.Option("--samples", min=1, help="Use the first so many samples.")
     ] = None,
     memory: Annotated[str, typer.Option(metavar="SIZE", help=MEMORY)] = "",
+    diagnose: Annotated[bool, typer.Option("--diagnose", help=DIAGNOSE)] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Measure a program: accuracy by step, agreement with the network, events, rates."""
-    from spikec.api import check_file
     from spikec.pipeline.recipes import check_steps
-    from spikec.program import Program
 
     screen = Screen(as_json=as_json, quiet=quiet)
-    if steps is not None:
-        check_steps(steps)
-    bound = memory_of(memory)
+    options: dict[str, Any] = {
+        "steps": None if steps is None else check_steps(steps),
+        "memory": memory_of(memory),
+    }
+    program = load_program(source)
+    read = samples.load_data(data)
+    read = read if first is None else read.first(first)
+    found = _measured(screen, f"evaluating {source}", read, program.evaluate, options)
+    told = None
+    if diagnose:
+        told = _measured(screen, f"diagnosing {source}", read, program.diagnose, options)
+    if as_json:
+        more = {} if told is None else {"diagnosis": told.to_json()}
+        screen.document({**found.to_json(), **more})
+        return
+    _print(screen, found)
+    if told is not None:
+        _explain(screen, told)
+
+
+def load_program(source: Path) -> Program:
+    """Read a program, or say why the file is none."""
+    from spikec.api import check_file
+    from spikec.program import Program
+
     if source.suffix != ".spk":
         remedy = "spikec convert makes one of a model"
         raise UsageError(f"{source} is no program", expected="a .spk file", remedy=remedy)
     check_file(source)
-    program = Program.load(source)
-    read = samples.load_data(data)
-    read = read if first is None else read.first(first)
-    with screen.busy(f"evaluating {source}", len(read)) as tick:
+    return Program.load(source)
+
+
+def _measured(
+    screen: Screen,
+    label: str,
+    read: Data,
+    measure: Callable[..., Found],
+    options: dict[str, Any],
+) -> Found:
+    """Measure with a bar that shows how many samples are done."""
+    with screen.busy(label, len(read)) as tick:
         done = 0
 
         def progress(now: int, total: int) -> None:
@@ -68,10 +103,10 @@ def evaluate(
                 tick()
             done = now
 
-        found = program.evaluate(read, steps, memory=bound, progress=progress)
-    if as_json:
-        screen.document(found.to_json())
-        return
+        return measure(read, progress=progress, **options)
+
+
+def _print(screen: Screen, found: Evaluation) -> None:
     screen.show(step_table(found))
     screen.show(rate_table(found))
     screen.say(
@@ -82,6 +117,16 @@ def evaluate(
         f"agreement with the network {found.agreement:.2%}, "
         f"{found.events_per_neuron:.3g} events per neuron and sample"
     )
+
+
+def _explain(screen: Screen, told: Diagnosis) -> None:
+    screen.show(cause_table(told))
+    screen.say(
+        "error of each layer in % of its analog activations: root mean square (mean); "
+        "* the largest cause"
+    )
+    for name, reason in told.omitted.items():
+        screen.say(f"{name}: not diagnosed, {reason}")
 
 
 def step_table(found: Evaluation) -> Table:
@@ -104,4 +149,22 @@ def rate_table(found: Evaluation) -> Table:
     table.add_column("events per neuron", justify="right")
     for name, rate in found.rates.items():
         table.add_row(Text(name), f"{rate:.4f}")
+    return table
+
+
+def cause_table(told: Diagnosis) -> Table:
+    """Show the parts of each layer's error; the largest one is marked."""
+    from spikec.diagnosis import CAUSES
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer", overflow="fold")
+    for header in (*CAUSES, "in all"):
+        table.add_column(header, justify="right")
+    for layer in told.layers:
+        cells = []
+        for name in (*CAUSES, "total"):
+            part = layer.part(name)
+            mark, style = ("*", "bold") if name == layer.largest else ("", "")
+            cells.append(Text(f"{mark}{100 * part.rms:.2f} ({100 * part.mean:+.2f})", style))
+        table.add_row(Text(layer.name), *cells)
     return table

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spikec.errors import UsageError
 from spikec.ir import Editor, Graph
+from spikec.pipeline.normal import Normal
 
 Inputs = Mapping[str, NDArray[Any]]
 """One array per Input node, by the node's name."""
@@ -48,10 +49,12 @@ class Context:
     reference: Graph | None = None
     """the analog network in canonical form: what the program stands for"""
     quantised: Graph | None = None
-    """the whole-number network that a lossless program equals"""
+    """the quantised network that a lossless or phased program equals"""
     steps: int = 8
     """T, the number of time steps that the program is made for"""
     seed: int = 0
+    normal: dict[str, Normal] = field(default_factory=dict)
+    """mean and deviation per channel of what BatchNorm gave, by the name of the node it is in"""
     record: dict[str, Any] = field(default_factory=dict)
     """what passes found out, by pass name; saved with the program"""
 

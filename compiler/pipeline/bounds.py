@@ -2,79 +2,183 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
 from spikec.errors import Problem, UnsupportedModel
 from spikec.ir import Graph, Node, Op, ops
-from spikec.pipeline.weights import MOVES, outputs_of
+from spikec.ir.op import Family
+from spikec.ir.types import Spikes
+from spikec.pipeline.weights import MOVES, Vector, Weighted, outputs_of
 
 EXACT = float(2**24)
-Bound = Callable[[Node, list[float]], float]
+STEPS_EXACT = float(2**22)
+"""Up to which levels · step may go, so that floor(n / step + 1/2) is exact: 2 bits are spare."""
 
 
-def check_bounds(graph: Graph) -> None:
+@dataclass(frozen=True)
+class Bound:
+    """What whole numbers lie between, 0 among them, and the most that one time step adds."""
+
+    low: float
+    high: float
+    burst: float
+
+    @staticmethod
+    def of(low: float, high: float, burst: float) -> Bound:
+        """Nothing moves further in one step than from one end to the other."""
+        return Bound(low, high, min(burst, high - low))
+
+    @property
+    def most(self) -> float:
+        """The largest size of a number, of a partial sum of it, or of one step's part."""
+        return max(self.high, -self.low, self.burst)
+
+    def __add__(self, other: Bound) -> Bound:
+        return Bound(self.low + other.low, self.high + other.high, self.burst + other.burst)
+
+    def __or__(self, other: Bound) -> Bound:
+        """Either of both."""
+        most = max(self.burst, other.burst)
+        return Bound(min(self.low, other.low), max(self.high, other.high), most)
+
+    def times(self, factor: float) -> Bound:
+        """All numbers times one factor."""
+        ends = (self.low * factor, self.high * factor)
+        return Bound(min(ends), max(ends), self.burst * abs(factor))
+
+
+Rule = Callable[[Node, list[Bound]], Bound]
+
+
+def check_bounds(graph: Graph, burst: int | None = None) -> None:
     """Refuse a whole-number network whose sums may leave the range in which they are exact.
 
+    ``burst`` is the most quanta that a neuron will send in one step; without it, time is left out.
     Behind the first sites every bound follows from levels and weights; what comes before them is
     real and rounded once, and is not bounded here.
     """
-    largest: dict[Node, float] = {}
+    known: dict[Node, Bound] = {}
     problems = []
     for node in graph:
-        known = [largest[v.producer] for v in node.inputs if v.producer in largest]
+        inputs = [known[v.producer] for v in node.inputs if v.producer in known]
         if isinstance(node.op, ops.QuantReLU):
-            largest[node] = float(node.op.levels)
-        elif known and type(node.op) in BOUNDS:
-            largest[node] = BOUNDS[type(node.op)](node, known)
-            if largest[node] >= EXACT and all(b < EXACT for b in known):
-                what = f"sums of up to {largest[node]:.3g} whole units"
-                problems.append(Problem(what, node.place, f"below {EXACT:.0f}", _REMEDY))
+            known[node] = bound = of_site(node.op, burst)
+            step = float(node.op.step.data.max()) * max(bound.high, -bound.low)
+            if step > STEPS_EXACT and bound.high > 1:
+                problems.append(_problem(node, f"thresholds of up to {step:.3g}", STEPS_EXACT))
+        elif (quanta := _events(node)) is not None:
+            known[node] = quanta
+        elif inputs and type(node.op) in BOUNDS:
+            known[node] = bound = BOUNDS[type(node.op)](node, inputs)
+            if bound.most >= EXACT and all(b.most < EXACT for b in inputs):
+                problems.append(_problem(node, f"sums of up to {bound.most:.3g}", EXACT))
     if problems:
         raise UnsupportedModel("whole numbers grow too large to be exact", problems=problems)
 
 
-_REMEDY = "fewer bits or levels; a chain of linear layers needs an activation in between"
+def of_site(op: ops.QuantReLU, burst: int | None = None) -> Bound:
+    """Bound what a site sends, in quanta."""
+    return Bound.of(op.low, op.levels, 0 if burst is None else burst)
 
 
-def _weights(node: Node, known: list[float]) -> float:
+def _events(node: Node) -> Bound | None:
+    """Bound what a neuron sends in one step, where that is a count."""
+    signal = node.outputs[0].type.signal if node.outputs else None
+    if node.op.family is not Family.NEURON or not isinstance(signal, Spikes):
+        return None
+    if not (signal.amplitude.data == 1).all():
+        return None
+    return Bound(-signal.levels if signal.signed else 0, signal.levels, signal.levels)
+
+
+def _problem(node: Node, what: str, limit: float) -> Problem:
+    return Problem(f"{what} whole units", node.place, f"below {limit:.0f}", _REMEDY)
+
+
+_REMEDY = "fewer bits or levels; quantise-between-weights puts quantisers into linear chains"
+
+
+def _weights(node: Node, inputs: list[Bound]) -> Bound:
     op = node.op
     assert isinstance(op, ops.Linear | ops.Conv | ops.ConvTranspose)
-    size = np.abs(op.weight.data.astype(np.float64))
-    if isinstance(op, ops.ConvTranspose):
-        sums = size.reshape(len(size), -1).max(axis=1).sum() * size[0, 0].size
-    else:
-        sums = size.reshape(outputs_of(op), -1).sum(axis=1).max()
+    (x,) = inputs
+    up, down = sums_of(op)
     bias = 0.0 if op.bias is None else float(np.abs(op.bias.data).max(initial=0))
-    return float(sums) * known[0] + bias
+    high = float((up * x.high - down * x.low).max()) + bias
+    low = float((up * x.low - down * x.high).min()) - bias
+    return Bound.of(low, high, float((up + down).max()) * x.burst)
 
 
-def _factor(node: Node, known: list[float]) -> float:
+def sums_of(op: Weighted) -> tuple[Vector, Vector]:
+    """Sum the positive weights of each output, and the sizes of its negative ones."""
+    weight = op.weight.data.astype(np.float64)
+    parts = (np.maximum(weight, 0), np.maximum(-weight, 0))
+    if isinstance(op, ops.ConvTranspose):  # whichever taps meet: no more than all
+        inputs, outputs = weight.shape[:2]
+        blocks = (p.reshape(op.groups, inputs // op.groups, outputs, -1) for p in parts)
+        up, down = (b.sum(axis=(1, 3)).reshape(-1) for b in blocks)
+    else:
+        up, down = (p.reshape(outputs_of(op), -1).sum(axis=1) for p in parts)
+    return up, down
+
+
+def _factor(node: Node, inputs: list[Bound]) -> Bound:
     if isinstance(node.op, ops.Scale):
-        shift = 0.0 if node.op.shift is None else float(np.abs(node.op.shift.data).max())
-        return known[0] * float(np.abs(node.op.scale.data).max()) + shift
+        shift = node.op.shift
+        most = 0.0 if shift is None else float(np.abs(shift.data).max())
+        return _scaled(inputs[0], node.op.scale.astype(np.dtype(np.float64))) + Bound(
+            -most, most, 0.0
+        )
     constants = [v.producer.op for v in node.inputs if isinstance(v.producer.op, ops.Constant)]
-    return known[0] * max(float(np.abs(c.value.data).max(initial=0)) for c in constants)
+    factors = np.concatenate([c.value.data.reshape(-1) for c in constants])
+    return _scaled(inputs[0], factors.astype(np.float64))
 
 
-def _pool(node: Node, known: list[float]) -> float:
+def _scaled(x: Bound, factors: Vector) -> Bound:
+    return x.times(float(factors.max(initial=0))) | x.times(float(factors.min(initial=0)))
+
+
+def _pool(node: Node, inputs: list[Bound]) -> Bound:
     assert isinstance(node.op, ops.SumPool)
-    return known[0] * prod(node.op.kernel)
+    return inputs[0].times(prod(node.op.kernel))
 
 
-def _reduction(node: Node, known: list[float]) -> float:
+def _reduction(node: Node, inputs: list[Bound]) -> Bound:
     assert isinstance(node.op, ops.ReduceSum)
     dims = (node.inputs[0].type.dims[axis] for axis in node.op.axes)
-    return known[0] * prod(dim for dim in dims if isinstance(dim, int))
+    return inputs[0].times(prod(dim for dim in dims if isinstance(dim, int)))
 
 
-BOUNDS: Mapping[type[Op], Bound] = {
+def _either(node: Node, inputs: Sequence[Bound]) -> Bound:
+    found = inputs[0]
+    for other in inputs[1:]:
+        found |= other
+    return found
+
+
+def _maximum(node: Node, inputs: list[Bound]) -> Bound:
+    """A maximum of sums so far: it may go from one end to the other in one step."""
+    return Bound.of(inputs[0].low, inputs[0].high, np.inf if inputs[0].burst else 0)
+
+
+def _sum(node: Node, inputs: list[Bound]) -> Bound:
+    if len(inputs) == 1:  # the other one is a rounded real number
+        return inputs[0] | inputs[0].times(-1)
+    first, second = inputs
+    return first + (second.times(-1) if isinstance(node.op, ops.Sub) else second)
+
+
+BOUNDS: Mapping[type[Op], Rule] = {
     **dict.fromkeys((ops.Linear, ops.Conv, ops.ConvTranspose), _weights),
-    **dict.fromkeys((ops.Add, ops.Sub), lambda node, known: sum(known)),
-    **dict.fromkeys((ops.Neg, ops.MaxPool, ops.AdaptiveMaxPool, *MOVES), lambda n, k: max(k)),
-    ops.Mul: _factor,
+    **dict.fromkeys((ops.Add, ops.Sub), _sum),
+    **dict.fromkeys(MOVES, _either),
+    **dict.fromkeys((ops.MaxPool, ops.AdaptiveMaxPool, ops.ReduceMax), _maximum),
+    ops.Neg: lambda node, inputs: inputs[0].times(-1),
+    **dict.fromkeys((ops.Mul, ops.Scale), _factor),
     ops.SumPool: _pool,
     ops.ReduceSum: _reduction,
 }

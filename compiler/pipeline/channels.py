@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spikec.ir import Op, Value, ops
-from spikec.ir.ops import CumulativeSum, Difference, Repeat
+from spikec.ir.ops import CumulativeSum, Difference, Repeat, TimeScale
 
 
 def channel_axis(value: Value) -> int:
@@ -31,4 +31,5 @@ def _axis(op: Op, otherwise: int) -> int:
 
 _SUMS = (ops.Add, ops.Sub, ops.Neg, ops.Mul)
 _POOLS = (ops.MaxPool, ops.AvgPool, ops.AdaptiveMaxPool, ops.AdaptiveAvgPool)
-_SAME_AXES = (*_SUMS, *_POOLS, Repeat, CumulativeSum, Difference)
+_OVER_TIME = (Repeat, CumulativeSum, TimeScale, Difference)
+_SAME_AXES = (*_SUMS, *_POOLS, *_OVER_TIME, ops.Sigmoid)

@@ -12,7 +12,7 @@ def extract(graph: Graph, wanted: Value, known: Collection[Value]) -> Graph:
 
     Inputs carry the names of their values' nodes, so that arrays are fed by these names.
     """
-    needed = _between(wanted, frozenset(known))
+    needed = between(wanted, frozenset(known))
     edit = Editor(Graph(graph.name, graph.stage), by="extract")
     value: dict[Value, Value] = {}
     for node in graph:
@@ -27,7 +27,8 @@ def extract(graph: Graph, wanted: Value, known: Collection[Value]) -> Graph:
     return edit.graph
 
 
-def _between(wanted: Value, known: frozenset[Value]) -> set[Node]:
+def between(wanted: Value, known: frozenset[Value]) -> set[Node]:
+    """Give the nodes that compute ``wanted`` from known values."""
     found: set[Node] = set()
     waiting = [] if wanted in known else [wanted.producer]
     while waiting:

@@ -12,18 +12,22 @@ one grid; a mean over m elements becomes their sum, in units of g m.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spikec.errors import UnsupportedModel
 from spikec.ir import Array, Editor, Op, Sizes, Value, ops
+from spikec.ir.ops import CumulativeSum, Difference, PhaseScale, Repeat, WindowReadout
 from spikec.pipeline.channels import channel_axis
+from spikec.pipeline.means import MEANS, as_sum
+from spikec.pipeline.roles import MAXIMUM
 from spikec.pipeline.weights import (
     MOVES,
     Weighted,
-    as_sum,
     factor_of,
     outputs_of,
     per_input,
@@ -35,6 +39,8 @@ from spikec.pipeline.weights import (
 Grid = NDArray[np.float64]
 """What one unit of a whole number stands for; broadcasts against trailing axes."""
 ONE = Sizes(1, 1)
+TEMPORAL: tuple[type[Op], ...] = (CumulativeSum, Difference, WindowReadout, PhaseScale)
+"""Sums over time around a maximum; their weights are 0, 1 and -1."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,8 @@ class Grids:
 
     def _current(self, value: Value, grid: Grid) -> Value:
         node = value.producer
+        if isinstance(node.op, Repeat):  # rounded once, not at every step
+            return self._add(node.op, self.current(node.inputs[0], grid), like=value)
         if value in self.real:
             unit = self.edit.add(ops.Constant(Array(grid, "float32")), name=f"{node.name}_grid")
             scaled = self._add(ops.Div(), self.real[value], unit, like=value)
@@ -79,15 +87,23 @@ class Grids:
             case ops.Add() | ops.Sub():
                 parts = [self.current(v, grid) for v in node.inputs]
                 return self._add(node.op, *parts, like=value)
-            case ops.Neg() | ops.MaxPool() | ops.AdaptiveMaxPool() | ops.SumPool():
+            case ops.MaxPool() | ops.AdaptiveMaxPool() | ops.ReduceMax() if (grid < 0).any():
+                # of negative units it would be a minimum
+                return self._times(np.sign(grid), self.current(value, np.abs(grid)), value)
+            case ops.Neg() | ops.SumPool():
+                return self._add(node.op, self.current(operand, grid), like=value)
+            case ops.MaxPool() | ops.AdaptiveMaxPool() | ops.ReduceMax():
                 return self._add(node.op, self.current(operand, grid), like=value)
             case ops.AvgPool() | ops.AdaptiveAvgPool() | ops.ReduceMean():
-                total, count = as_sum(node)
-                return self._add(total, self.current(operand, grid * count), like=value)
+                chain, count = as_sum(node)
+                return self._chain(chain, self.current(operand, grid * count), like=value)
             case ops.Scale() | ops.Mul() | ops.Div():
                 return self._scaled(value, grid)
-        if isinstance(node.op, MOVES) and grid.size == 1:
-            parts = [self.current(v, grid) for v in node.inputs]
+        if isinstance(node.op, TEMPORAL):
+            return self._add(node.op, self.current(operand, grid), like=value)
+        if isinstance(node.op, MOVES):
+            grids = operand_grids(value, grid)
+            parts = [self.current(v, g) for v, g in zip(node.inputs, grids, strict=True)]
             return self._add(node.op, *parts, like=value)
         raise refused(value)
 
@@ -107,7 +123,7 @@ class Grids:
             np.broadcast_to(part.grid, v.type.shape(ONE)).astype(np.float64)
             for part, v in zip(parts, node.inputs, strict=True)
         )
-        op, count = as_sum(node) if isinstance(node.op, _MEANS) else (node.op, 1)
+        chain, count = as_sum(node) if isinstance(node.op, MEANS) else ((node.op,), 1)
         if isinstance(node.op, MOVES):
             (grid,) = node.op.run(spread, ONE)
         else:
@@ -115,7 +131,8 @@ class Grids:
             grid = spread[0].max(axis=axes, keepdims=value.type.rank == spread[0].ndim)
             if (spread[0] != spread[0].max(axis=axes, keepdims=True)).any():
                 raise refused(value)  # counts that meet here stand for different values
-        whole = self._add(op, *(part.value for part in parts), like=value)
+        first = self._add(chain[0], *(part.value for part in parts), like=value)
+        whole = self._chain(chain[1:], first, like=value)
         return Whole(whole, np.broadcast_to(grid, value.type.shape(ONE))[0] / count)
 
     def _is_counted(self, value: Value) -> bool:
@@ -123,7 +140,7 @@ class Grids:
         node = value.producer
         if value in self.counts:
             return True
-        kinds = (*MOVES, *_MEANS, ops.MaxPool, ops.AdaptiveMaxPool)
+        kinds: tuple[type[Op], ...] = (*MOVES, *MEANS, *MAXIMUM, *TEMPORAL)
         inner = isinstance(node.op, kinds) and bool(node.inputs)
         return inner and all(self._is_counted(v) for v in node.inputs)
 
@@ -161,7 +178,7 @@ class Grids:
             return np.asarray([max(part.max() for part in parts)])
         most: Grid = np.max(np.broadcast_arrays(*parts), axis=0)
         factor = np.abs(factor_of(node)).reshape(-1)
-        count = as_sum(node)[1] if isinstance(node.op, _MEANS) else 1
+        count = as_sum(node)[1] if isinstance(node.op, MEANS) else 1
         return np.asarray(most * factor / count)
 
     def _input_scale(self, op: Weighted, x: Value) -> Grid:
@@ -184,10 +201,10 @@ class Grids:
         """Y = c x + shift, x in units of g / c."""
         node = value.producer
         factor = factor_of(node)
-        if not factor.all():
-            raise refused(value)
         x = next(v for v in node.inputs if not isinstance(v.producer.op, ops.Constant))
-        whole = self.current(x, grid / factor)
+        whole = self.current(x, grid / np.where(factor == 0, 1, factor))
+        if not factor.all():
+            whole = self._times(factor != 0, whole, value)
         if not isinstance(node.op, ops.Scale) or node.op.shift is None:
             return whole
         shift = np.round(node.op.shift.data / grid.reshape(-1))
@@ -197,19 +214,53 @@ class Grids:
 
     def _as_current(self, counts: Whole, value: Value, grid: Grid) -> Value:
         """Counts through one whole weight per channel."""
-        weight = np.round(counts.grid / grid)
+        return self._times(np.round(counts.grid / grid), counts.value, value)
+
+    def _times(self, weight: Grid, whole: Value, value: Value) -> Value:
         if (weight == 1).all():
-            return counts.value
+            return whole
         constant = ops.Constant(Array(weight, "float32"))
         factor = self.edit.add(constant, name=f"{value.producer.name}_weight")
-        return self._add(ops.Mul(), counts.value, factor, like=value)
+        return self._add(ops.Mul(), whole, factor, like=value)
+
+    def _chain(self, chain: Sequence[Op], whole: Value, like: Value) -> Value:
+        for op in chain:
+            whole = self._add(op, whole, like=like)
+        return whole
 
     def _add(self, op: Op, *operands: Value, like: Value) -> Value:
         node = like.producer
-        return self.edit.add(op, *operands, name=node.name, location=node.location)
+        # no number behind the name: `relu_2` may be the name of a node that is still to come
+        name = f"{node.name}_again" if node.name in self.edit.graph else node.name
+        return self.edit.add(op, *operands, name=name, location=node.location)
 
 
-_MEANS = (ops.AvgPool, ops.AdaptiveAvgPool, ops.ReduceMean)
+def operand_grids(value: Value, grid: Grid) -> list[Grid]:
+    """Give the grids of what a move takes to ``value``: one per channel, as at the far end."""
+    node = value.producer
+    if grid.size == 1:
+        return [grid] * len(node.inputs)
+    shapes = [v.type.shape(ONE) for v in node.inputs]
+    ends = np.cumsum([0, *map(prod, shapes)])
+    index = [1 + np.arange(prod(s)).reshape(s) + n for s, n in zip(shapes, ends[:-1], strict=True)]
+    (origin,) = node.op.run(tuple(index), ONE)  # 0 where nothing comes from: padding
+    wanted = np.broadcast_to(grid, origin.shape)
+    units = np.zeros(ends[-1] + 1)
+    units[origin] = wanted
+    if ((units[origin] != wanted) & (origin > 0)).any():
+        raise refused(value)  # one element would have to have two units
+    parts = zip(node.inputs, np.split(units[1:], ends[1:-1]), shapes, strict=True)
+    return [_of_channels(v, part.reshape(shape)) for v, part, shape in parts]
+
+
+def _of_channels(value: Value, units: Grid) -> Grid:
+    """Take one unit per channel, where all of its elements have the same, or none (0)."""
+    axis = channel_axis(value)
+    rows = np.moveaxis(units, axis, 0).reshape(units.shape[axis], -1)
+    most = np.take_along_axis(rows, np.abs(rows).argmax(axis=1)[:, None], 1)
+    if ((rows != most) & (rows != 0)).any():
+        raise refused(value)
+    return np.where(most == 0, 1.0, most).reshape(-1, *(1,) * (-axis - 1))
 
 
 def refused(value: Value) -> UnsupportedModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ class Known:
     def __init__(self, graph: Graph, inputs: Mapping[str, Numbers], steps: int) -> None:
         self.graph = graph
         self.steps = steps
-        self.arrays: dict[Value, Numbers] = {
+        self.arrays: MutableMapping[Value, Numbers] = {
             node.outputs[0]: inputs[node.name] for node in graph.inputs
         }
 

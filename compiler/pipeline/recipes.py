@@ -10,54 +10,104 @@ from typing import ClassVar
 
 from spikec.errors import UsageError
 from spikec.ir import Graph
-from spikec.ir.ops import PhasedFire
+from spikec.ir.ops import BipolarIF, PhasedFire
+from spikec.pipeline.base import check_option
 
-CANONICAL = (
-    "fold-constants,fold-batchnorm,split-activations,pool-before-activation,"
-    "remove-dead,check-convertible,keep-reference"
-)
-FITTED = "calibrate-neurons{samples=1024,search=true}"
-"""quantisers fitted to the network's own activations: one forward pass per layer and candidate"""
+FOLDED = "fold-constants,fold-batchnorm,nearest-to-gather,split-activations"
+FITTED = "calibrate-neurons{samples=1024,search=true,refit=true}"
+"""weights and quantisers, or neurons of few steps, fitted to what reaches them"""
 
 
 @dataclass(frozen=True)
 class Recipe(ABC):
     """A way to make a network spiking; its fields are its options."""
 
+    average_pools: bool = False
+    """average pools in the place of max-pools: another network, compared with the given one"""
+
     name: ClassVar[str]
     about: ClassVar[str]
     needs: ClassVar[str]
     """what a target must be able to do"""
+    gates: ClassVar[bool] = True
+    """whether the code carries products of two values, and sigmoids in front of them"""
 
     @abstractmethod
     def tail(self, steps: int) -> str:
         """Give the passes behind the canonical form."""
 
-    def pipeline(self, steps: int) -> str:
-        """Give the whole pipeline as text."""
-        return f"{CANONICAL},{self.tail(steps)},remove-dead"
+    def pipeline(self, steps: int, weight_bits: int | None = None) -> str:
+        """Give the whole pipeline as text; ``weight_bits`` makes whole numbers of weights."""
+        return f"{self._canonical()},{self.tail(steps)}{self.rounded(weight_bits)},remove-dead"
+
+    def rounded(self, weight_bits: int | None) -> str:
+        """Give the pass that rounds weights, behind all the others."""
+        return "" if weight_bits is None else f",whole-weights{{bits={weight_bits}}}"
+
+    def _canonical(self) -> str:
+        check = "check-convertible" if self.gates else "check-convertible{gates=false}"
+        kept = f"remove-dead,{check},keep-reference"
+        if self.average_pools:  # what is kept has its maxima, where it had them
+            return f"{FOLDED},{kept},average-pools"
+        return f"{FOLDED},pool-before-activation,{kept}"
 
     def program_steps(self, graph: Graph, steps: int) -> int:
         """Give the steps that the whole program takes."""
         return steps
 
+    def settled_by(self, graph: Graph, steps: int) -> int:
+        """Give a step by which the outputs have certainly come to rest."""
+        return self.program_steps(graph, steps)
+
 
 @dataclass(frozen=True)
 class PercentileRecipe(Recipe):
-    """The classic: thresholds at a percentile of the activations, one per layer."""
+    """The classic: thresholds at a percentile of the activations, one per layer.
+
+    Other threshold rules give other baselines: ``rule=max``, ``rule=ltb,per=channel,v0=0.5``, or
+    ``rule=ti,source=batchnorm``, which needs no calibration data.
+    """
 
     p: float = 99.9
     per: str = "layer"
     v0: float = 0.0
+    rule: str = "percentile"
+    source: str = "data"
 
     name: ClassVar[str] = "percentile"
     about: ClassVar[str] = "the classic baseline: 99.9 percentile of each layer's activations"
     needs: ClassVar[str] = "binary spikes, soft reset"
 
     def tail(self, steps: int) -> str:
+        rule = f"rule={self.rule},p={self.p},per={self.per},source={self.source}"
+        return f"thresholds{{levels={steps},{rule}}},spike-rate{{v0={self.v0}}}"
+
+
+@dataclass(frozen=True)
+class BalancedRecipe(Recipe):
+    """Thresholds by the currents that spikes cause, one layer after another."""
+
+    p: float = 99.9
+    alpha: float = 1.0
+    per: str = "layer"
+    over: str = "step"
+    samples: int = 512
+    leak: float = 1.0
+    reset: str = "soft"
+    delay: bool = False
+    v0: float = 0.0
+
+    name: ClassVar[str] = "balanced"
+    about: ClassVar[str] = "thresholds from spiking currents, layer by layer: to be fine-tuned"
+    needs: ClassVar[str] = "binary spikes, soft or hard reset, leak where leak < 1"
+
+    def tail(self, steps: int) -> str:
+        delay = str(self.delay).lower()
+        model = f"leak={self.leak},reset={self.reset},delay={delay}"
+        balance = f"p={self.p},alpha={self.alpha},per={self.per},over={self.over}"
         return (
-            f"thresholds{{levels={steps},rule=percentile,p={self.p},per={self.per}}},"
-            f"spike-rate{{v0={self.v0}}}"
+            f"thresholds{{levels={steps},rule=max,per={self.per}}},spike-rate{{v0={self.v0}}},"
+            f"neuron-model{{{model}}},balance-thresholds{{{balance},samples={self.samples}}}"
         )
 
 
@@ -65,23 +115,26 @@ class PercentileRecipe(Recipe):
 class RateRecipe(Recipe):
     """Binary spikes, one per step at most; everything is fitted to the number of steps."""
 
-    samples: int = 192
+    samples: int = 256
     rounds: int = 2
+    delay_readout: bool = False
+    """let delay-readout choose the first step that is read"""
 
     name: ClassVar[str] = "rate"
     about: ClassVar[str] = "strictly binary spikes, thresholds and biases fitted to the steps"
     needs: ClassVar[str] = "binary spikes, soft reset, initial potential"
 
     def tail(self, steps: int) -> str:
-        fit = f"samples={self.samples},rounds={self.rounds},search=true"
-        return f"thresholds{{levels={steps}}},spike-rate,calibrate-neurons{{{fit}}}"
+        fit = f"samples={self.samples},rounds={self.rounds},search=true,refit=true"
+        late = ",delay-readout" if self.delay_readout else ""
+        return f"thresholds{{levels={steps}}},spike-rate,calibrate-neurons{{{fit}}}{late}"
 
 
 @dataclass(frozen=True)
 class SignedRecipe(Recipe):
     """As ``rate``, with negative spikes that take wrong ones back."""
 
-    samples: int = 192
+    samples: int = 256
     rounds: int = 2
 
     name: ClassVar[str] = "signed"
@@ -89,7 +142,7 @@ class SignedRecipe(Recipe):
     needs: ClassVar[str] = "a sign bit per spike, soft reset, initial potential, a counter"
 
     def tail(self, steps: int) -> str:
-        fit = f"samples={self.samples},rounds={self.rounds}"
+        fit = f"samples={self.samples},rounds={self.rounds},refit=true"
         return f"thresholds{{levels={steps}}},spike-rate{{signed=true}},calibrate-neurons{{{fit}}}"
 
 
@@ -119,8 +172,9 @@ class GradedRecipe(Recipe):
     needs: ClassVar[str] = "graded spikes of n bits"
 
     def tail(self, steps: int) -> str:
+        check_option(f"{self.name}.n", self.n, 1, 16)
         levels = (2**self.n - 1) * steps
-        return f"thresholds{{levels={levels}}},{FITTED},spike-graded{{n={self.n}}}"
+        return f"thresholds{{levels={levels}}},spike-graded{{n={self.n}}},{FITTED}"
 
 
 @dataclass(frozen=True)
@@ -130,17 +184,36 @@ class LosslessRecipe(Recipe):
     levels: int = 15
     burst: int = 7
     bits: int = 8
+    between: int = 15
+    """levels of each sign of currents between weights, where there is no activation"""
 
     name: ClassVar[str] = "lossless"
     about: ClassVar[str] = "equals its quantised network bit for bit once settled"
     needs: ClassVar[str] = "signed spikes of up to `burst` quanta, soft reset, a counter"
+    gates: ClassVar[bool] = False
 
     def tail(self, steps: int) -> str:
         return (
-            f"thresholds{{levels={self.levels}}},{FITTED},"
+            f"thresholds{{levels={self.levels}}},"
+            f"quantise-between-weights{{levels={self.between},bits={self.bits}}},{FITTED},"
             f"whole-numbers{{bits={self.bits}}},fold-constants,"
             f"spike-sum{{levels={self.burst}}}"
         )
+
+    def rounded(self, weight_bits: int | None) -> str:
+        """Weights are whole already, of ``bits`` bits."""
+        if weight_bits not in (None, self.bits):
+            raise UsageError(
+                f"weights of {weight_bits} bits, with recipe {self.name}",
+                expected=f"those of the recipe, {self.bits}",
+                remedy=f"recipe={self.name}{{bits={weight_bits}}}",
+            )
+        return ""
+
+    def settled_by(self, graph: Graph, steps: int) -> int:
+        """Each layer has come to rest one way or another through all of its levels."""
+        spans = [n.op.high - n.op.low for n in graph if isinstance(n.op, BipolarIF)]
+        return max(steps, max(spans, default=0) * (len(spans) + 1))
 
 
 def _depth(graph: Graph) -> int:
@@ -154,8 +227,10 @@ def _depth(graph: Graph) -> int:
 
 def check_steps(steps: object) -> int:
     """Give the number of steps, or say what is wrong with it."""
-    whole = hasattr(steps, "__index__") and not isinstance(steps, bool)  # NumPy's integers too
-    count = operator.index(steps) if whole else 0  # type: ignore[arg-type]  # has been asked
+    try:
+        count = 0 if isinstance(steps, bool) else operator.index(steps)  # type: ignore[arg-type]
+    except TypeError:  # NumPy's integers have an index, its longer arrays pretend to
+        count = 0
     if not 1 <= count <= 100_000:
         raise UsageError(f"steps = {steps!r}", expected="a whole number from 1 to 100000")
     return count
@@ -165,6 +240,7 @@ RECIPES: Mapping[str, type[Recipe]] = {
     recipe.name: recipe
     for recipe in (
         PercentileRecipe,
+        BalancedRecipe,
         RateRecipe,
         SignedRecipe,
         PhasedRecipe,

@@ -43,6 +43,8 @@ class Pipeline:
     passes: Sequence[Pass]
     program_steps: Callable[[Graph, int], int] = lambda graph, steps: steps
     """how many time steps the graph takes when T is what the user asked for"""
+    settled_by: Callable[[Graph, int], int] = lambda graph, steps: steps
+    """by which step its outputs have certainly come to rest; checks wait for that"""
 
     def run(
         self,
@@ -52,14 +54,17 @@ class Pipeline:
         on_step: Callable[[Step], None] = lambda step: None,
     ) -> list[Step]:
         """Edit the graph in place; give one line per pass."""
-        steps = []
+        steps, least = [], 1
         outputs = self._outputs(graph, probe, context)
         for one in self.passes:
             start = time.perf_counter()
             changed = one(graph, context)
             verify(graph)
             old = outputs
-            outputs = self._outputs(graph, probe, context) if changed else outputs
+            outputs = self._outputs(graph, probe, context, least) if changed else outputs
+            while self._may_settle(one, graph, context, least, deviation(old, outputs)):
+                least = 2 * max(least, self.program_steps(graph, context.steps))
+                outputs = self._outputs(graph, probe, context, least)
             drift = deviation(old, outputs)
             step = Step(print_pass(one), changed, len(graph), drift, time.perf_counter() - start)
             _check(one, step)
@@ -67,19 +72,33 @@ class Pipeline:
             on_step(step)
         return steps
 
-    def _outputs(self, graph: Graph, probe: Inputs | None, context: Context) -> Outputs:
+    def _may_settle(
+        self, one: Pass, graph: Graph, context: Context, steps: int, drift: float
+    ) -> bool:
+        """Tell whether a promise that is broken after so many steps may be kept after more."""
+        promise = one.promise
+        broken = isinstance(promise, Exactly) and not drift <= promise.tolerance
+        return broken and _over_time(graph) and steps < self.settled_by(graph, context.steps)
+
+    def _outputs(
+        self, graph: Graph, probe: Inputs | None, context: Context, least: int = 1
+    ) -> Outputs:
         """Run the graph; of an output that grows over time steps, take the last step."""
         if probe is None:
             return ()
         timed = [node.inputs[0].type.time_axis for node in graph.outputs]
-        over_time = any(not v.type.is_static for n in graph for v in n.outputs)
-        steps = self.program_steps(graph, context.steps) if over_time else None
+        steps = self.program_steps(graph, context.steps) if _over_time(graph) else None
+        steps = None if steps is None else max(steps, least)
         result = run(graph, dict(probe), "layerwise", steps=steps)
         arrays = result if isinstance(result, tuple) else (result,)
         return tuple(
             a if axis is None else a.take(-1, axis=axis)
             for a, axis in zip(arrays, timed, strict=True)
         )
+
+
+def _over_time(graph: Graph) -> bool:
+    return any(not value.type.is_static for node in graph for value in node.outputs)
 
 
 def deviation(old: Outputs, new: Outputs) -> float:

@@ -14,7 +14,7 @@ from spikec.errors import UsageError
 from spikec.pipeline.base import Pass
 
 Made = TypeVar("Made")
-_ITEM = re.compile(r"\s*([a-z][a-z0-9-]*)\s*(?:\{([^{}]*)\})?\s*(,|$)")
+_ITEM = re.compile(r"\s*([A-Za-z][\w-]*)\s*(?:\{([^{}]*)\})?\s*(,|$)")
 
 
 def parse_pipeline(text: str, lookup: Callable[[str], type[Pass]]) -> tuple[Pass, ...]:
@@ -80,15 +80,19 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     >>> suggestion("ratte", ["rate", "phased"])
     'did you mean rate?'
     """
-    near = difflib.get_close_matches(word, list(known), n=1)
+    near = difflib.get_close_matches(word.lower(), list(known), n=1)
     return f"did you mean {near[0]}?" if near else ""
 
 
 def _options(text: str, name: str) -> Iterable[tuple[str, str]]:
+    given: set[str] = set()
     for part in filter(None, map(str.strip, text.split(","))):
         key, equals, value = part.partition("=")
         if not equals:
             raise UsageError(f"option {part!r} of {name}", expected="option=value")
+        if key.strip() in given:
+            raise UsageError(f"{name}.{key.strip()} is given twice", expected="one value")
+        given.add(key.strip())
         yield key.strip(), value.strip()
 
 
@@ -106,12 +110,19 @@ def _read(text: str, hint: Any, where: str) -> Any:
             return hint(text)
         return _READERS[hint](text)
     except (ValueError, KeyError):
-        if isinstance(hint, type) and issubclass(hint, Enum):
-            words = [str(member.value) for member in hint]
+        words = _words(hint)
+        if words:
             raise UsageError(
                 f"{where} = {text!r}", expected=" or ".join(words), remedy=suggestion(text, words)
             ) from None
         raise UsageError(f"{where} = {text!r}", expected=_NAMES.get(hint, str(hint))) from None
+
+
+def _words(hint: Any) -> list[str]:
+    """Give all that an option can be, where that is a choice between words."""
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return [str(member.value) for member in hint]
+    return ["true", "false"] if hint is bool else []
 
 
 def _bool(text: str) -> bool:
@@ -119,7 +130,7 @@ def _bool(text: str) -> bool:
 
 
 _READERS: dict[Any, Callable[[str], Any]] = {int: int, float: float, str: str, bool: _bool}
-_NAMES: dict[Any, str] = {int: "a whole number", float: "a number", bool: "true or false"}
+_NAMES: dict[Any, str] = {int: "a whole number", float: "a number"}
 
 
 def _show(value: Any) -> str:

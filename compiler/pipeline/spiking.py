@@ -3,69 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from spikec.errors import Problem, UnsupportedModel
 from spikec.ir import Editor, Graph, Node, Op, Stage, T, Value, ops
-from spikec.ir.ops import temporal
+from spikec.ir.ops import CumulativeSum, Difference, MeanReadout, Repeat, TimeScale
 from spikec.pipeline.base import Context, Pass
+from spikec.pipeline.roles import MAXIMUM, behind, carries_sums, gates, is_site, suffix
 
-LINEAR: tuple[type[Op], ...] = (
-    *(ops.Linear, ops.Conv, ops.ConvTranspose, ops.Scale),
-    *(ops.Add, ops.Sub, ops.Neg, ops.Mul, ops.Div),
-    *(ops.AvgPool, ops.SumPool, ops.AdaptiveAvgPool, ops.ReduceSum, ops.ReduceMean),
-    *(ops.Reshape, ops.Permute, ops.Slice, ops.Flip, ops.Pad, ops.Concat, ops.Expand, ops.Tile),
-    *(ops.Gather, ops.Resize, ops.PixelShuffle, ops.PixelUnshuffle, ops.Roll),
-)
-"""Ops that map a sum over time to the sum of their results (Mul and Div: by a constant)."""
-
-_OTHERS: tuple[type[Op], ...] = (ops.QuantReLU, ops.Input, ops.Output, ops.Constant)
-
-MAXIMUM: tuple[type[Op], ...] = (ops.MaxPool, ops.AdaptiveMaxPool, ops.ReduceMax)
-"""Ops that become exact by the difference of cumulative maxima."""
-
-
-def is_site(node: Node) -> bool:
-    """Tell whether a neuron will stand here."""
-    return isinstance(node.op, ops.QuantReLU)
-
-
-def is_activation(node: Node) -> bool:
-    """Tell whether a neuron can compute this: ReLU, or Clip(0, h)."""
-    op = node.op
-    clipped = isinstance(op, ops.Clip) and op.low == 0 and op.high is not None and op.high > 0
-    return clipped or isinstance(op, ops.ReLU)
-
-
-def suffix(graph: Graph) -> set[Node]:
-    """Give the nodes behind the decoded value: a Scale, or non-linear ones, with no site behind.
-
-    A softmax on the logits, say: it is applied to the decoded estimate of each step.
-    """
-    leads_to_site: set[Node] = set()
-    for node in reversed(graph.nodes):
-        users = [user for value in node.outputs for user in value.users]
-        if is_site(node) or any(user in leads_to_site for user in users):
-            leads_to_site.add(node)
-    found: set[Node] = set()
-    for node in graph:
-        behind = any(value.producer in found for value in node.inputs)
-        inner = bool(node.inputs) and not isinstance(node.op, ops.Output)
-        last = behind or isinstance(node.op, ops.Scale) or not carries_sums(node)
-        if inner and node not in leads_to_site and last:
-            found.add(node)
-    return found
-
-
-def carries_sums(node: Node) -> bool:
-    """Tell whether the node may stand between neurons."""
-    if isinstance(node.op, ops.Mul | ops.Div):
-        constant = [isinstance(v.producer.op, ops.Constant) for v in node.inputs]
-        return constant[1] or (constant[0] and isinstance(node.op, ops.Mul))
-    if isinstance(node.op, ops.Pad) and node.op.mode is ops.PadMode.CONSTANT:
-        return node.op.value == 0  # another value would come at every step
-    return isinstance(node.op, (*LINEAR, *MAXIMUM, *_OTHERS))
+Around = tuple[Sequence[Op], Sequence[Op]]
+"""ops in front of each operand of a function, and behind its result"""
 
 
 @dataclass(frozen=True)
@@ -74,6 +23,8 @@ class SpikingRewrite(Pass):
 
     every_step: ClassVar[bool] = True
     """whether constants (biases) come at every step, or once"""
+    keeps_signs: ClassVar[bool] = False
+    """whether there are neurons for quantisers that keep negative values"""
 
     @abstractmethod
     def neuron(self, site: ops.QuantReLU, context: Context) -> Op:
@@ -87,12 +38,14 @@ class SpikingRewrite(Pass):
     def readout(self, context: Context) -> Op:
         """Give the op that turns a current over time into the running estimate of its value."""
 
-    def around_maximum(self) -> tuple[Op, Op]:
-        """Give the ops in front of a maximum and behind it, so that it is one of decoded values.
+    def around(self, homogeneous: bool) -> Around:
+        """Give the ops that make a function f one of decoded values: what it sends decodes to f.
 
-        y[t] = max S[t] - max S[t-1] with S[t] = Σ_{τ ≤ t} x[τ]: Σ y = max Σ x, always.
+        ``homogeneous`` tells that f(c x) = c f(x) for c > 0, as a maximum does; f of sums is then
+        as good as f of means.  Sum code: y[t] = f(S[t]) - f(S[t-1]) with S[t] = Σ_{τ <= t} x[τ], so
+        that Σ y = f(Σ x) after every step.
         """
-        return temporal.CumulativeSum(), temporal.Difference()
+        return (CumulativeSum(),), (Difference(),)
 
     def settle(self, graph: Graph, edit: Editor) -> None:
         """Finish the copied graph; by default there is nothing to do."""
@@ -100,10 +53,67 @@ class SpikingRewrite(Pass):
     def apply(self, edit: Editor, context: Context) -> None:
         if edit.graph.stage is not Stage.ANALOG:
             return
+        _check(edit.graph)
+        _check_signs(edit.graph, self)
         copy = _Copy(self, edit.graph, context)
         copy.run()
         self.settle(copy.edit.graph, copy.edit)
         edit.become(copy.edit.graph)
+
+
+@dataclass(frozen=True)
+class MeanCode(SpikingRewrite):
+    """Base of the codes whose decoded value is the mean over time."""
+
+    def source(self) -> Op:
+        return Repeat()
+
+    def readout(self, context: Context) -> Op:
+        return MeanReadout()
+
+    def around(self, homogeneous: bool) -> Around:
+        """y[t] = t f(S[t] / t) - (t-1) f(S[t-1] / (t-1)): the mean of y is f(mean of x).
+
+        Of a product: Σ_{τ <= t} y[τ] = A[t] B[t] / t, with A and B the sums of its factors.
+        """
+        if homogeneous:
+            return super().around(homogeneous)
+        return (CumulativeSum(), TimeScale(-1)), (TimeScale(1), Difference())
+
+
+def _check(graph: Graph) -> None:
+    """Refuse what would be computed on events instead of on what they stand for."""
+    between = behind(graph, is_site) - suffix(graph) - gates(graph)
+    problems = [
+        Problem(f"{type(node.op).__name__} of what neurons send", node.place)
+        for node in graph
+        if node in between and not carries_sums(node)
+    ]
+    if problems:
+        raise UnsupportedModel(
+            f"{graph.name!r} holds what no synapse does",
+            expected="linear maps, max-pools and gates between neurons",
+            remedy="check-convertible, put in front, says what to do about each",
+            problems=problems,
+        )
+
+
+def _check_signs(graph: Graph, code: SpikingRewrite) -> None:
+    """Refuse quantisers that keep negative values where no neuron of the code does."""
+    sites = (
+        [] if code.keeps_signs else [node for node in graph if isinstance(node.op, ops.QuantReLU)]
+    )
+    problems = [
+        Problem(f"values down to {node.op.low} quanta", node.place)
+        for node in sites
+        if isinstance(node.op, ops.QuantReLU) and node.op.low < 0
+    ]
+    if problems:
+        raise UnsupportedModel(
+            f"{code.name} has no neurons for negative values",
+            remedy="use spike-sum, or leave out quantise-between-weights",
+            problems=problems,
+        )
 
 
 class _Copy:
@@ -112,8 +122,10 @@ class _Copy:
         self.context = context
         self.source = source
         self.behind = suffix(source)
+        self.gates = gates(source)
         self.edit = Editor(Graph(source.name, Stage.SPIKING), by=code.name)
         self.value: dict[Value, Value] = {}
+        self.summed: dict[tuple[Value, bool], Value] = {}
 
     def run(self) -> None:
         for node in self.source:
@@ -153,18 +165,37 @@ class _Copy:
         if timed and isinstance(node.op, self._needs_time):
             rank = max(value.type.rank for value in operands) - 1
             operands = [self._timed(self._ranked(value, rank), node) for value in operands]
-        if timed and isinstance(node.op, MAXIMUM):
-            self._maximum(node, operands[0])
+        over_time = sum(not value.type.is_static for value in operands)
+        single = isinstance(node.op, ops.Mul) and over_time < 2  # linear in what moves
+        if isinstance(node.op, MAXIMUM) and timed:
+            self._function(node, operands, homogeneous=True)
+        elif node in self.gates and timed and not single:
+            self._function(node, operands, homogeneous=False)
         else:
             self._copy(node, operands)
 
-    def _maximum(self, node: Node, x: Value) -> None:
-        at, add = node.location, self.edit.add
-        before, behind = self.code.around_maximum()
-        total = add(before, x, name=f"{node.name}_sum", location=at)
-        most = add(node.op, total, name=node.name, location=at)
-        change = add(behind, most, name=f"{node.name}_change", location=at)
-        self._bind(node, change)
+    def _function(self, node: Node, operands: list[Value], homogeneous: bool) -> None:
+        """Apply a function to what its operands stand for so far, and send what has changed."""
+        before, after = self.code.around(homogeneous)
+        add, at = self.edit.add, node.location
+        decoded = [self._summed(x, before, homogeneous) for x in operands]
+        value = result = add(node.op, *decoded, name=node.name, location=at)
+        for op in after:
+            name = f"{node.name}_{type(op).__name__.lower()}"
+            result = add(op, result, name=name, location=at)
+        self.summed[result, homogeneous] = value  # what the next function would add up again
+        self._bind(node, result)
+
+    def _summed(self, x: Value, before: Sequence[Op], homogeneous: bool) -> Value:
+        """Sum a current for those functions that read it, once."""
+        key = (x, homogeneous)
+        if key not in self.summed:
+            value, origin = x, x.producer
+            for op in before:
+                name = f"{origin.name}_{type(op).__name__.lower()}"
+                value = self.edit.add(op, value, name=name, location=origin.location)
+            self.summed[key] = value
+        return self.summed[key]
 
     @property
     def _needs_time(self) -> tuple[type[Op], ...]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.errors import UnsupportedModel
-from spikec.ir import Array, Node, Op, ops
+from spikec.ir import Array, Node, ops
 
 Vector = NDArray[np.float64]
 Weighted = ops.Linear | ops.Conv | ops.ConvTranspose
@@ -43,6 +41,17 @@ def outputs_of(op: Weighted) -> int:
     return op.weight.shape[0]
 
 
+def inputs_of(op: Weighted) -> int:
+    """Number of input channels."""
+    match op:
+        case ops.Linear():
+            return op.weight.shape[1]
+        case ops.Conv():
+            return op.weight.shape[1] * op.groups
+        case ops.ConvTranspose():
+            return op.weight.shape[0]
+
+
 def per_output(op: Weighted, vector: Vector) -> Vector:
     """Spread one number per output channel over the weight."""
     tail = (1,) * (op.weight.ndim - 2)
@@ -68,34 +77,6 @@ def with_weights(op: Weighted, weight: Vector, unit: Vector) -> Weighted:
     """Give the op with whole weights, and its bias in units of ``unit`` per output channel."""
     bias = None if op.bias is None else Array(np.round(op.bias.data / unit), "float32")
     return replace(op, weight=Array(weight, "float32"), bias=bias)
-
-
-def as_sum(node: Node) -> tuple[Op, int]:
-    """Give the sum behind a mean, and how many elements it is over."""
-    op, x = node.op, node.inputs[0].type
-    match op:
-        case ops.AvgPool():
-            full = not op.ceil_mode and (op.count_padding or not any(map(any, op.padding)))
-            if full:
-                total = ops.SumPool(op.kernel, op.stride, op.padding, op.dilation)
-                return total, prod(op.kernel)
-        case ops.AdaptiveAvgPool():
-            sizes = [d for d in x.dims[-len(op.output) :] if isinstance(d, int)]
-            if all(n % o == 0 for n, o in zip(sizes, op.output, strict=True)):
-                kernel = tuple(n // o for n, o in zip(sizes, op.output, strict=True))
-                none = ((0, 0),) * len(kernel)
-                return ops.SumPool(kernel, kernel, none, (1,) * len(kernel)), prod(kernel)
-        case ops.ReduceMean():
-            dims = [x.dims[axis] for axis in op.axes]
-            if all(isinstance(d, int) for d in dims):
-                count = prod(d for d in dims if isinstance(d, int))
-                return ops.ReduceSum(op.axes, op.keepdims), count
-    raise UnsupportedModel(
-        f"{type(op).__name__} with windows of unequal size cannot be written in whole numbers",
-        where=node.place,
-        expected="a mean over equally many elements everywhere",
-        remedy="use recipe=graded or recipe=signed",
-    )
 
 
 def factor_of(node: Node) -> Vector:

@@ -57,7 +57,8 @@ def steps(d: Draft) -> None:
     """A function that jumps."""
     x = d.floats()
     if d.chance(0.3):
-        quantiser = ops.QuantReLU(d.array(*d.trailing(x.type), low=0.1, high=1.0), d.integer(1, 7))
+        step = d.array(*d.trailing(x.type), low=0.1, high=1.0)
+        quantiser = ops.QuantReLU(step, d.integer(1, 7), low=d.choose(0, -3))
         d.add(d.choose(quantiser, ops.ThresholdedReLU(d.real(0, 1))), x)
         return
     tame = d.choose(*(t for t in _UNARY if t.jumps))

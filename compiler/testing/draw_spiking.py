@@ -185,7 +185,8 @@ def _multilevel(d: Draft, x: Value) -> Op:
         margins = (d.real(0.5, 1), d.real(0, 1))
         return ops.Differential(threshold, count, v0, *margins, d.chance())
     firing, negative = d.choose(*ops.Firing), d.choose(*ops.Negative)
-    return ops.MultiThreshold(threshold, count, v0, firing, negative)
+    amplitude = d.choose(None, _positive(d, x))
+    return ops.MultiThreshold(threshold, count, v0, firing, negative, amplitude=amplitude)
 
 
 def _windowed(d: Draft, x: Value) -> Op:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import spikec as package
+from spikec.ir import ops
 from tests.cli.conftest import Spikec, onnx_model
 from tests.passes.helpers import mlp
 
@@ -41,6 +42,19 @@ def files(models: Path) -> None:
     np.savez(models / "bare.npz", x=X)
     (models / "noise.npz").write_bytes(bytes(range(200)))
     package.convert(mlp(4, 5, 3), X, 4, "graded").save(models / "made.spk")
+
+
+def test_weight_bits_round_the_weights_and_stand_in_the_program(
+    spikec: Spikec, models: Path
+) -> None:
+    made = spikec(*CONVERT, "--weight-bits", "8", "-o", "out.spk")
+    assert made.code == 0, made.err
+    program = package.load(models / "out.spk")
+    assert "whole-weights" in program.recipe
+    weights = [node.op.weight.data for node in program.graph if isinstance(node.op, ops.Linear)]
+    assert np.abs(weights[-1]).max() == 127
+    assert (weights[-1] == np.round(weights[-1])).all()
+    assert spikec(*CONVERT, "--weight-bits", "1", "-o", "out.spk").code == 2
 
 
 def test_convert_eval_and_show_work_together(spikec: Spikec, models: Path) -> None:
@@ -100,7 +114,8 @@ def test_every_kind_of_model_is_converted(spikec: Spikec, models: Path, model: s
 def test_recipes_are_listed_with_their_options(spikec: Spikec) -> None:
     rows = {row["name"]: row for row in spikec("recipes", "--json").json}
     assert set(rows) == set(package.recipes())
-    assert rows["percentile"]["options"] == {"p": 99.9, "per": "layer", "v0": 0.0}
+    options = rows["percentile"]["options"]
+    assert (options["p"], options["per"], options["v0"]) == (99.9, "layer", 0.0)
     assert all(row["about"] and row["needs"] for row in rows.values())
     table = spikec("recipes").out
     assert "p=99.9, per=layer, v0=0.0" in table

@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from spikec.ir import Array, Graph, ops
+from spikec.ir import Array, Editor, Graph, Value, ops
+from spikec.ir.edit import copied
+from spikec.pipeline import Context
+from spikec.pipeline.channels import channel_axis
+from spikec.pipeline.normal import ONE
+from spikec.runtime import trace
 from spikec.testing import graphs
 from tests.passes.conftest import Golden
-from tests.passes.helpers import Net, assert_exact, kinds
+from tests.passes.helpers import Net, applied, assert_exact, calibration, kinds
 
 ROUNDING = 1e-5
 """weights are rounded to float32, relative to the largest output"""
@@ -126,6 +131,61 @@ def test_places_are_merged() -> None:
     after = assert_exact("fold-batchnorm", graph, ROUNDING)
     (edit,) = [e for e in after.journal if e.by == "fold-batchnorm" and e.action == "add"]
     assert edit.sources == ("linear", "norm")
+
+
+def with_statistics(net: Net, x: Value) -> Value:
+    """Add a BatchNorm that holds the mean and variance of what it sees on the calibration data."""
+    axis = channel_axis(x)
+    data = calibration(net.edit.graph, 200)
+    probe = copied(net.edit.graph)
+    Editor(probe, by="test").output("probe", probe[x.producer.name].outputs[0])
+    seen = trace(probe, data).values[x.name]
+    others = tuple(i for i in range(seen.ndim) if i != seen.ndim + axis)
+    mean, variance = Array(seen.mean(axis=others)), Array(seen.var(axis=others))
+    norm = ops.BatchNorm(mean, variance, net.array(mean.size), net.array(mean.size), 1e-3, axis)
+    return net.edit.add(norm, x, name="norm")
+
+
+def remembered(kind: str) -> Graph:
+    net = Net(3, 5, 5)
+    x = net.conv(net.x, 4)
+    match kind:
+        case "behind weights":
+            y = with_statistics(net, x)
+        case "alone":
+            y = with_statistics(net, net.edit.add(ops.Sigmoid(), x))
+        case "then a scale":
+            scale = ops.Scale(net.array(4), net.array(4), -3)
+            y = net.edit.add(scale, with_statistics(net, x), name="scale")
+        case "twice":
+            y = with_statistics(net, with_statistics(net, x))
+        case _:
+            y = with_statistics(net, net.linear(net.relu(net.flat(x)), 6))
+    return net.done(net.relu(y))
+
+
+KINDS = ("behind weights", "alone", "then a scale", "twice", "behind linear")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mean_and_deviation_are_remembered(kind: str) -> None:
+    graph, context = remembered(kind), Context()
+    after = applied("fold-batchnorm", graph, context)
+    (name,) = context.normal
+    relu = [node for node in after if isinstance(node.op, ops.ReLU)][-1]
+    assert relu.inputs[0] is after[name].outputs[0]
+    seen = trace(after, calibration(graph, 200)).values[name]
+    shape = after[name].outputs[0].type.shape(ONE)
+    z = context.normal[name].full(shape).per_channel(channel_axis(relu.inputs[0]))
+    others = tuple(i for i in range(seen.ndim) if i != seen.ndim + channel_axis(relu.inputs[0]))
+    assert z.mean == pytest.approx(seen.mean(axis=others), abs=1e-4)
+    assert z.deviation == pytest.approx(seen.std(axis=others), abs=1e-4)
+
+
+def test_of_norms_in_front_of_weights_nothing_is_kept() -> None:
+    net, context = Net(4), Context()
+    applied("fold-batchnorm", net.done(net.linear(net.batchnorm(net.x, -1), 3)), context)
+    assert context.normal == {}
 
 
 @given(graph=graphs(smooth=True))

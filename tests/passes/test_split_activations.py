@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from spikec.ir import Graph, Op, ops
-from spikec.pipeline.spiking import is_activation
+from spikec.pipeline.roles import is_activation
 from spikec.testing import graphs
 from tests.passes.conftest import Golden
 from tests.passes.helpers import Net, assert_exact, kinds

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikec.errors import UnsupportedModel
-from spikec.ir import Graph, ops
+from spikec.ir import Array, Graph, Op, ops
 from spikec.pipeline import Context
+from spikec.pipeline.means import as_sum
 from spikec.runtime import run
 from tests.passes.helpers import CANONICAL, Net, applied, calibration, random_net
 
@@ -80,13 +81,54 @@ def test_what_it_computes_stays_near_the_quantised_network() -> None:
             assert np.abs(a - b).max() <= 0.15 * max(1.0, np.abs(a).max())
 
 
-def test_a_mean_over_unequal_windows_is_refused_with_its_place() -> None:
+@pytest.mark.parametrize(
+    "pool",
+    [
+        ops.AdaptiveAvgPool((2, 3)),
+        ops.AdaptiveAvgPool((7, 7)),
+        ops.AvgPool((3, 3), (1, 1), ((1, 1),) * 2, (1, 1), count_padding=False),
+        ops.AvgPool((3, 2), (2, 2), ((1, 1),) * 2, (1, 1), ceil_mode=True),
+        ops.AvgPool((2, 2), (2, 2), ((0, 0),) * 2, (2, 1)),
+    ],
+    ids=str,
+)
+def test_a_mean_over_windows_of_any_sizes_is_a_sum_over_a_number(pool: Op) -> None:
+    net = Net(2, 5, 5)
+    mean = net.edit.add(pool, net.x)
+    chain, count = as_sum(mean.producer)
+    whole = net.x
+    for op in chain:
+        whole = net.edit.add(op, whole)
+    net.edit.output("mean", mean)
+    net.edit.output("sum", whole)
+    x = np.arange(100, dtype=np.float32).reshape(2, 2, 5, 5)
+    wanted, found = run(net.edit.graph, x, dtype="float64")
+    np.testing.assert_allclose(found, wanted * count, rtol=1e-12)
+    assert not (found % 1).any()
+
+
+def test_pools_with_windows_of_unequal_size_stay_exact() -> None:
     net = Net(2, 5, 5)
     pooled = net.edit.add(ops.AdaptiveAvgPool((2, 2)), net.relu(net.conv(net.x, 2)))
-    graph = net.done(net.linear(net.flat(pooled), 2))
-    with pytest.raises(UnsupportedModel, match="windows of unequal size") as caught:
-        lossless(graph, burst=3)
-    assert "adaptiveavgpool" in caught.value.where
+    quantised, spiking = lossless(net.done(net.linear(net.flat(pooled), 2)), burst=3)
+    (wanted,), (found,) = (
+        outputs(quantised, "reference", None),
+        outputs(spiking, "layerwise", SETTLED),
+    )
+    np.testing.assert_array_equal(found[-1], wanted)
+
+
+def test_a_bias_on_the_result_itself_comes_at_every_step() -> None:
+    net = Net(2, 4, 4)
+    pooled = net.edit.add(ops.AdaptiveAvgPool((1, 1)), net.relu(net.conv(net.x, 2)))
+    ones = Array(np.ones(2, np.float32))
+    shifted = net.edit.add(ops.Scale(ones, net.array(2), -1), net.flat(pooled))
+    quantised, spiking = lossless(net.done(shifted), burst=3)
+    (wanted,), (found,) = (
+        outputs(quantised, "layerwise", None),
+        outputs(spiking, "layerwise", SETTLED),
+    )
+    np.testing.assert_array_equal(found[-1], wanted)
 
 
 def test_sums_that_float32_cannot_hold_are_refused_with_their_places() -> None:

@@ -44,7 +44,9 @@ def test_defaults_are_left_out_and_all_types_of_options_read() -> None:
         ("spike-rate{v0=half}", "a number"),
         ("spike-rate{signed=true", "column 1"),
         ("remove-dead;fold-constants", "column 1"),
-        ("remove-dead,Fold", "column 13"),
+        ("remove-dead,?fold", "column 13"),
+        ("Remove-Dead", "did you mean remove-dead?"),
+        ("thresholds{levels=2,levels=3}", "thresholds.levels is given twice"),
         ("remove-dead{all=true}", "no options"),
     ],
 )

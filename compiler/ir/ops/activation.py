@@ -196,27 +196,30 @@ class HardSwish(Unary):
 
 @dataclass(frozen=True)
 class QuantReLU(Unary):
-    """y = amplitude min(max(floor(x / step + 1/2), 0), levels); amplitude is ``step`` by default.
+    """y = amplitude min(max(floor(x / step + 1/2), low), levels); amplitude is ``step`` by default.
 
-    Both broadcast against the trailing axes.
+    Both broadcast against the trailing axes.  With ``low`` < 0 negative values are kept: a
+    quantiser between weights, and no ReLU.
     """
 
     step: Array
     levels: int
     amplitude: Array | None = None
+    low: int = 0
 
     def infer(self, inputs: Types) -> Types:
         check_broadcast(self.step, inputs[0], "step")
         if self.amplitude is not None:
             check_broadcast(self.amplitude, inputs[0], "amplitude")
         expect(self.levels >= 1, f"{self.levels} levels", "at least 1")
+        expect(self.low <= 0, f"lowest level {self.low}", "at most 0")
         return super().infer(inputs)
 
     def f(self, x: Floats) -> Floats:
         step = self.step.astype(x.dtype)
         amplitude = step if self.amplitude is None else self.amplitude.astype(x.dtype)
-        y: Floats = amplitude * np.clip(np.floor(x / step + x.dtype.type(0.5)), 0, self.levels)
-        return y
+        y = np.floor(x / step + x.dtype.type(0.5))
+        return np.asarray(amplitude * np.clip(y, self.low, self.levels))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ class MultiThreshold(Neuron):
 
     With v0 = λ_count / 2 and a constant input z, Σ y / T = λ_count / T · clip(floor(z T / λ_count
     + 1/2), 0, (2^count - 1) T).  Firing.LARGEST keeps only the highest bit of n.  Negative events
-    as in IntegrateFire, in the same quanta and at the same thresholds.
+    as in IntegrateFire, in the same quanta and at the same thresholds.  A quantum is sent as
+    ``amplitude``, by default λ_count.
     """
 
     threshold: Array
@@ -56,6 +57,7 @@ class MultiThreshold(Neuron):
     firing: Firing = Firing.ALL
     negative: Negative = Negative.NONE
     code: Code = Code.RATE
+    amplitude: Array | None = None
 
     @property
     def quantum(self) -> Array:
@@ -69,12 +71,14 @@ class MultiThreshold(Neuron):
 
     @property
     def signal(self) -> Signal:
-        return Spikes(self.quantum, self.negative is not Negative.NONE, self.levels, self.code)
+        amplitude = self.quantum if self.amplitude is None else self.amplitude
+        return Spikes(amplitude, self.negative is not Negative.NONE, self.levels, self.code)
 
     def check(self, x: TensorType) -> None:
         check_count(self.count)
         expect(x.dtype.is_float, f"current {x}", "floating point")
         check_parameter(self.threshold, x, "threshold", positive=True)
+        check_parameter(self.amplitude, x, "amplitude", positive=True)
         check_parameter(self.v0, x, "v0")
 
     def initial(self, inputs: Types, sizes: Sizes, dtype: np.dtype[Any]) -> State:
@@ -92,7 +96,8 @@ class MultiThreshold(Neuron):
         if self.firing is Firing.LARGEST:
             up, down = largest_power(up), largest_power(down)
         n = up - down
-        return (h - quantum * n, sent + n), (quantum * n,)
+        amplitude = quantum if self.amplitude is None else number(self.amplitude, h.dtype)
+        return (h - quantum * n, sent + n), (amplitude * n,)
 
 
 @dataclass(frozen=True)

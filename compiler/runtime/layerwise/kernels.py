@@ -148,7 +148,7 @@ def leaky_relu(op: ops.LeakyReLU, inputs: Tensors, sizes: Sizes, constants: Cons
 def quant_relu(op: ops.QuantReLU, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
     step = constants(op.step)
     amplitude = step if op.amplitude is None else constants(op.amplitude)
-    return (inputs[0] / step).add_(0.5).floor_().clamp_(0, op.levels).mul_(amplitude)
+    return (inputs[0] / step).add_(0.5).floor_().clamp_(op.low, op.levels).mul_(amplitude)
 
 
 def max_pool(op: ops.MaxPool, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:

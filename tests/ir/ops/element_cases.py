@@ -55,6 +55,11 @@ ACTIVATIONS = (
         ops.QuantReLU(STEP, 4),
         lambda x: as_tensor(STEP, x) * torch.round(x / as_tensor(STEP, x)).clamp(0, 4),
     ),
+    _unary(
+        ops.QuantReLU(STEP, 4, low=-2),
+        lambda x: as_tensor(STEP, x) * torch.round(x / as_tensor(STEP, x)).clamp(-2, 4),
+        note="signed",
+    ),
     _unary(ops.Softmax(-1), lambda x: F.softmax(x, -1)),
     _unary(ops.Softmax(-2, log=True), lambda x: F.log_softmax(x, -2), note="log"),
 )

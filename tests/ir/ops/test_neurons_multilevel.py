@@ -306,3 +306,12 @@ def test_wrong_parameters_are_refused(name: str) -> None:
     op, word = WRONG[name]
     with pytest.raises(TypeMismatch, match=word):
         op.infer((TensorType((T, B, 3)),))
+
+
+def test_multi_threshold_sends_its_quanta_as_the_amplitude() -> None:
+    x = np.array([[0.7], [2.6], [9.0]], np.float32)
+    plain, counting = MultiThreshold(A(2.0), 2), MultiThreshold(A(2.0), 2, amplitude=A(1.0))
+    np.testing.assert_array_equal(over_time(plain, x), [[0.0], [3.0], [3.0]])
+    np.testing.assert_array_equal(over_time(counting, x), [[0.0], [3.0], [3.0]])
+    halves = MultiThreshold(A(4.0), 2, amplitude=A(0.5))
+    np.testing.assert_array_equal(over_time(halves, x), [[0.0], [0.5], [1.5]])

@@ -140,6 +140,7 @@ ELEMENTS: list[Refusal] = [
     (ops.PReLU(ones(2, 1, 6)), (ROW,), "does not broadcast into"),
     (ops.QuantReLU(ones(6), 0), (ROW,), "0 levels"),
     (ops.QuantReLU(ones(4), 1), (ROW,), "do not broadcast"),
+    (ops.QuantReLU(ones(6), 1, low=1), (ROW,), "lowest level 1"),
     (ops.Softmax(-3), (ROW,), "axis -3"),
     (ops.Softmax(-1), (WORDS,), "floating point"),
     (ops.Add(), (ROW, WORDS), "f32, i64"),

@@ -125,7 +125,11 @@ def _multi_threshold(op: ops.MultiThreshold) -> Rule:
         Option.LEVELS: (1 << op.count) - 1,
         Option.COUNT: op.count,
     }
-    parameters = {Parameter.THETA: op.quantum, Parameter.V0: op.v0}
+    parameters = {
+        Parameter.THETA: op.quantum,
+        Parameter.AMPLITUDE: op.quantum if op.amplitude is None else op.amplitude,
+        Parameter.V0: op.v0,
+    }
     return Rule(Kind.MULTI_THRESHOLD, parameters, options)
 
 

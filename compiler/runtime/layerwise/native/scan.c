@@ -153,7 +153,7 @@ INLINE void multi_threshold(const Scan *a, Tile *restrict t, const REAL *restric
         t->s[0][i] = h - quantum * n;
         t->s[1][i] = sent + n;
         t->k[i] = n;
-        y[i] = quantum * n;
+        y[i] = t->p[AMPLITUDE][i] * n;
     }
 }
 

@@ -1,0 +1,177 @@
+"""Fits the neurons of one layer to the currents that really reach them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikec.ir import Array, B, Editor, Graph, Stage, T, TensorType
+from spikec.ir.ops import CumulativeSum, IntegrateFire, MultiThreshold, QuantReLU
+from spikec.runtime import run
+
+Numbers = NDArray[Any]
+Vector = NDArray[np.float64]
+Pairs = list[tuple[Vector, Vector]]
+Site = IntegrateFire | MultiThreshold | QuantReLU
+SITES = (IntegrateFire, MultiThreshold, QuantReLU)
+PROMPTNESS = 0.3
+"""weight of an event's lateness beside the error of the mean"""
+FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.15, 1.3)
+FINER = (0.92, 0.95, 0.975, 1.025, 1.05, 1.08)
+SHARES = (-1.5, -0.8, -0.3, 0.0, 0.25, 0.5)
+NEARBY = (-0.3, -0.15, 0.1, 0.2)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was chosen per channel, and its error."""
+
+    scale: Vector
+    """smallest threshold of a neuron, step of a quantiser"""
+    v0: Vector
+    """initial potential, in smallest thresholds"""
+    shift: Vector
+    """what the current becomes larger by, at every step"""
+    error: Vector
+
+    def better(self, other: Fit) -> Fit:
+        """Take per channel whichever has the smaller error."""
+        first = self.error <= other.error
+        pairs = ((getattr(self, name), getattr(other, name)) for name in vars(self))
+        return Fit(*(np.where(first, mine, theirs) for mine, theirs in pairs))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of neurons, what reaches it, and what it should answer."""
+
+    op: Site
+    current: Numbers
+    """[steps, rows, channels], or [rows, channels] for a quantiser"""
+    wanted: Numbers
+    """[rows, channels]"""
+    rounds: int
+    """how often the mean error is added to the current"""
+    keep_means: bool = True
+    """take the last shift, which meets the mean best, even where another has less error in all"""
+
+    def given(self) -> Fit:
+        """Try the layer as it is."""
+        channels = self.wanted.shape[-1]
+        return self._try(_scale(self.op, channels), _share(self.op, channels))
+
+    def searched(self) -> Fit:
+        """Search one parameter after the other, per channel, from the best so far."""
+        best = self.given()
+        moves = _THRESHOLDS if isinstance(self.op, QuantReLU) else _MOVES
+        for move in moves:
+            best = reduce(Fit.better, [self._try(*pair) for pair in move(best)], best)
+        return best
+
+    def _try(self, scale: Vector, share: Vector) -> Fit:
+        """Fit the shift, and give the mean square of what is then wrong.
+
+        Events that come late, or early, make the next layers err while they are on their way; with
+        S[t] the events' sum up to step t, and a the wanted mean,
+        error = (S[T]/T - a)² + 0.3 mean_t (S[t]/T - a t/T)².
+        Channels that are silent in the analog network keep their bias.
+        """
+        layer = with_scale(self.op, scale, share, -1)
+        aim = self.wanted.mean(axis=0, dtype=np.float64)
+        shift = np.zeros(len(scale))
+        answer = self._answer(layer, shift)
+        best = Fit(scale, share, shift, self._error(answer))
+        for _ in range(self.rounds):
+            found = answer[-1].mean(axis=0, dtype=np.float64)
+            shift = shift + np.where(aim > 0, aim - found, 0.0)
+            answer = self._answer(layer, shift)
+            fit = Fit(scale, share, shift, self._error(answer))
+            best = fit if self.keep_means else best.better(fit)
+        return best
+
+    def _error(self, answer: Numbers) -> Vector:
+        steps = len(answer)
+        error = np.square(answer[-1] - self.wanted).mean(axis=0, dtype=np.float64)
+        if steps > 1:
+            times = np.arange(1, steps + 1, dtype=answer.dtype)[:, None, None] / steps
+            on_the_way = np.square(answer - self.wanted * times)
+            error += PROMPTNESS * on_the_way.mean(axis=(0, 1), dtype=np.float64)
+        return np.asarray(error)
+
+    def _answer(self, layer: Site, shift: Vector) -> Numbers:
+        """Give S[t] / T [steps, rows, channels]; a quantiser answers at once."""
+        current = self.current + shift.astype(self.current.dtype)
+        timed = current.ndim == self.wanted.ndim + 1
+        edit = Editor(Graph("layer", Stage.SPIKING), by="fit")
+        dims = ((T,) if timed else ()) + (B, current.shape[-1])
+        y = edit.add(layer, edit.input("z", TensorType(dims)))
+        edit.output("y", edit.add(CumulativeSum(), y) if timed else y)
+        result = run(edit.graph, current, "layerwise")
+        assert not isinstance(result, tuple)  # one output
+        return result / result.dtype.type(len(result)) if timed else result[None]
+
+
+def _potentials(best: Fit) -> Pairs:
+    return [(best.scale, np.full_like(best.v0, share)) for share in SHARES]
+
+
+def _thresholds(best: Fit) -> Pairs:
+    return [(best.scale * factor, best.v0) for factor in FACTORS]
+
+
+def _finer_thresholds(best: Fit) -> Pairs:
+    return [(best.scale * factor, best.v0) for factor in FINER]
+
+
+def _nearby_potentials(best: Fit) -> Pairs:
+    return [(best.scale, best.v0 + change) for change in NEARBY]
+
+
+_THRESHOLDS = (_thresholds, _finer_thresholds)
+_MOVES = (_potentials, *_THRESHOLDS, _nearby_potentials)
+"""each gives thresholds and initial potentials (in thresholds) to try"""
+
+
+def with_scale(op: Site, scale: Vector, share: Vector, axis: int) -> Site:
+    """Give the layer with other smallest thresholds and initial potentials, per channel."""
+
+    def wide(vector: Vector) -> Array:
+        return Array(vector.reshape(-1, *(1,) * (-axis - 1)), "float32")
+
+    match op:
+        case QuantReLU():
+            return replace(op, step=wide(scale))
+        case IntegrateFire():
+            return replace(op, threshold=wide(scale), v0=wide(share * scale))
+        case MultiThreshold():
+            largest = scale * 2.0 ** (op.count - 1)
+            return replace(op, threshold=wide(largest), v0=wide(share * scale))
+
+
+def _smallest(op: Site) -> Numbers:
+    match op:
+        case QuantReLU():
+            return op.step.data
+        case IntegrateFire():
+            return op.threshold.data
+        case MultiThreshold():
+            return op.quantum.data
+
+
+def _scale(op: Site, channels: int) -> Vector:
+    return _per_channel(_smallest(op), channels)
+
+
+def _share(op: Site, channels: int) -> Vector:
+    """The initial potential in smallest thresholds."""
+    if isinstance(op, QuantReLU) or op.v0 is None:
+        return np.zeros(channels)
+    return _per_channel(op.v0.data / _smallest(op), channels)
+
+
+def _per_channel(array: Numbers, channels: int) -> Vector:
+    return np.broadcast_to(array.astype(np.float64).reshape(-1), (channels,)).copy()
