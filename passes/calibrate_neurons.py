@@ -40,7 +40,8 @@ class CalibrateNeurons(Pass):
     1. ``refit``: the weights in front change so that the mean current over the steps comes
        closest to the analog one (ridge regression, see ``calibrate.refit``);
     2. shift <- shift + mean a - mean r, ``rounds`` times (light calibration, Li et al. 2021); with
-       ``refit``, whose biases make up for means, the shift with the least Σ (r - a)² on the way;
+       ``refit``, whose biases make up for means, the shift with the least Σ (r - a)² on the way,
+       or least Σ (c r + d - a)² for any c and d where only refitted weights read the layer;
     3. ``search``: of thresholds θ' = factor · θ and initial potentials v(0) = share · θ' the pair
        with the least Σ (r - a)², each with its own shift.
 
@@ -129,8 +130,14 @@ class _Walk:
         rows = ROWS // (1 if current.type.is_static else len(z))
         places = Places.pick(target.shape, axis, max(rows, LEAST_ROWS), self.seed)
         options = self.options
-        # weights that are refitted behind the layer make up for its mean
-        layer = Layer(op, places.of(z), places.of(target), options.rounds, not options.refit)
+        layer = Layer(
+            op,
+            places.of(z),
+            places.of(target),
+            options.rounds,
+            mean_matters=not options.refit,  # else weights that are refitted later make up for it
+            scale_matters=not (options.refit and _read_by_weights(node)),
+        )
         fit = layer.searched() if options.search else layer.given()
         fitted = with_scale(op, fit.scale, fit.v0, axis)
         self.edit.change_op(node, fitted)
@@ -182,6 +189,11 @@ class _Walk:
         axis = channel_axis(current)
         wanted = _channel_mean(self.analog.value(twin), axis)
         add_to_bias(self.edit, current, wanted - _channel_mean(self._mean(current), axis), axis)
+
+
+def _read_by_weights(node: Node) -> bool:
+    """Tell whether nothing but weights reads a layer, which take any factor upon themselves."""
+    return all(isinstance(user.op, Affine) for user in node.outputs[0].users)
 
 
 def _inexact_weights(graph: Graph) -> set[Node]:

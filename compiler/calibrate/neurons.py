@@ -56,8 +56,10 @@ class Layer:
     """[rows, channels]"""
     rounds: int
     """how often the mean error is added to the current"""
-    keep_means: bool = True
+    mean_matters: bool = True
     """take the last shift, which meets the mean best, even where another has less error in all"""
+    scale_matters: bool = True
+    """count what a factor and a constant in the weights behind would make up for as an error"""
 
     def given(self) -> Fit:
         """Try the layer as it is."""
@@ -77,7 +79,8 @@ class Layer:
 
         Events that come late, or early, make the next layers err while they are on their way; with
         S[t] the events' sum up to step t, and a the wanted mean,
-        error = (S[T]/T - a)² + 0.3 mean_t (S[t]/T - a t/T)².
+        error = (S[T]/T - a)² + 0.3 mean_t (S[t]/T - a t/T)²
+        (the first part up to a factor and a constant where ``scale_matters`` is false).
         Channels that are silent in the analog network keep their bias.
         """
         layer = with_scale(self.op, scale, share, -1)
@@ -90,12 +93,12 @@ class Layer:
             shift = shift + np.where(aim > 0, aim - found, 0.0)
             answer = self._answer(layer, shift)
             fit = Fit(scale, share, shift, self._error(answer))
-            best = fit if self.keep_means else best.better(fit)
+            best = fit if self.mean_matters else best.better(fit)
         return best
 
     def _error(self, answer: Numbers) -> Vector:
         steps = len(answer)
-        error = np.square(answer[-1] - self.wanted).mean(axis=0, dtype=np.float64)
+        error = (_mean_square if self.scale_matters else _unexplained)(answer[-1], self.wanted)
         if steps > 1:
             times = np.arange(1, steps + 1, dtype=answer.dtype)[:, None, None] / steps
             on_the_way = np.square(answer - self.wanted * times)
@@ -113,6 +116,19 @@ class Layer:
         result = run(edit.graph, current, "layerwise")
         assert not isinstance(result, tuple)  # one output
         return result / result.dtype.type(len(result)) if timed else result[None]
+
+
+def _mean_square(found: Numbers, wanted: Numbers) -> Vector:
+    return np.asarray(np.square(found - wanted).mean(axis=0, dtype=np.float64))
+
+
+def _unexplained(found: Numbers, wanted: Numbers) -> Vector:
+    """Min over c, d of mean (c r + d - a)² = Var a - Cov(a, r)² / Var r, per channel."""
+    r, a = (x - x.mean(axis=0, keepdims=True) for x in (found, wanted))
+    shared, own, whole = (
+        (x * y).mean(axis=0, dtype=np.float64) for x, y in ((a, r), (r, r), (a, a))
+    )
+    return np.asarray(whole - shared**2 / np.maximum(own, np.finfo(np.float32).tiny))
 
 
 def _potentials(best: Fit) -> Pairs:

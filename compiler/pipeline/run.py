@@ -89,7 +89,8 @@ class Pipeline:
         timed = [node.inputs[0].type.time_axis for node in graph.outputs]
         steps = self.program_steps(graph, context.steps) if _over_time(graph) else None
         steps = None if steps is None else max(steps, least)
-        result = run(graph, dict(probe), "layerwise", steps=steps)
+        # in float64, where no rounding of a sum decides whether a neuron fires
+        result = run(graph, dict(probe), "layerwise", steps=steps, dtype="float64")
         arrays = result if isinstance(result, tuple) else (result,)
         return tuple(
             a if axis is None else a.take(-1, axis=axis)
