@@ -35,6 +35,7 @@ CALIBRATION = 1024
 MOST_STEPS = 100
 """programs of more steps run on a FEW images; on all of them, the quantised network they equal"""
 FEW = 32
+NEARLY = 1e-5
 
 
 def main() -> None:
@@ -93,17 +94,19 @@ def by_quantised(program: spikec.Program, test: Data) -> Evaluation:
 
 
 def settled(program: spikec.Program, test: Data) -> dict[str, Any]:
-    """Compare the outputs with those of the quantised network: equal samples, largest deviation."""
+    """Compare the outputs with those of the quantised network: how many are equal, and how many
+    nearly so (where sums are rounded, a neuron on the edge may fire in the one and not the other).
+    """
     if program.quantised is None:
         return {}
-    equal, deviation = 0, 0.0
+    equal = close = 0
     for start in range(0, len(test), 128):
         block = {k: x[start : start + 128] for k, x in program.inputs(test).items()}
         wanted = spikec.runtime.run(program.quantised, block, "layerwise")
         given = spikec.runtime.run(program.graph, block, "layerwise", steps=program.steps)[-1]
         equal += int((given == wanted).all(axis=1).sum())
-        deviation = max(deviation, float(np.abs(given - wanted).max() / np.abs(wanted).max()))
-    return {"compared": len(test), "equal_to_quantised": equal, "deviation": deviation}
+        close += int((np.abs(given - wanted).max(axis=1) < NEARLY * np.abs(wanted).max()).sum())
+    return {"compared": len(test), "equal_to_quantised": equal, "nearly_equal": close}
 
 
 def line(row: dict[str, Any]) -> str:
@@ -114,7 +117,9 @@ def line(row: dict[str, Any]) -> str:
         f"| {row['convert_seconds']:.0f} | {row['evaluate_seconds']:.0f} |"
     )
     if "equal_to_quantised" in row:
-        text += f" {row['equal_to_quantised']} of {row['compared']}, {row['deviation']:.1e} |"
+        text += (
+            f" {row['equal_to_quantised']} (nearly: {row['nearly_equal']}) of {row['compared']} |"
+        )
     return text
 
 

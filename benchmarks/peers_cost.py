@@ -80,13 +80,14 @@ class Cost:
     evaluate_mb: float
 
 
-def own(task: Task, steps: int, recipe: str, onnx: bool = False) -> Stages:
+def own(task: Task, steps: int, recipe: str, onnx: bool = False, bits: int | None = None) -> Stages:
     """Set up spikec; it reads the module, as the peers do, or the network's ONNX file."""
     example = task.calibration.example(PREPROCESS)
     file = data_folder() / "models" / "resnet20_cifar10.onnx"
+    options: dict[str, Any] = {"preprocess": PREPROCESS, "weight_bits": bits}
     return Stages(
         lambda: spikec.import_model(file) if onnx else spikec.import_model(task.network(), example),
-        lambda g: spikec.convert(g, task.calibration, steps, recipe, preprocess=PREPROCESS),
+        lambda graph: spikec.convert(graph, task.calibration, steps, recipe, **options),
         lambda program: 100 * program.evaluate(task.test).accuracy,
     )
 
@@ -116,6 +117,9 @@ CONTENDERS = {
     "plain pass": Contender("torch", 1, plain),
     "spikec rate": Contender("spikec", 8, partial(own, recipe="rate")),
     "spikec rate, ONNX": Contender("spikec", 8, partial(own, recipe="rate", onnx=True)),
+    "spikec rate, ONNX, 8-bit weights": Contender(
+        "spikec", 8, partial(own, recipe="rate", onnx=True, bits=8)
+    ),
     "spikec lossless, ONNX": Contender(
         "spikec", 5, partial(own, recipe="lossless{burst=7}", onnx=True)
     ),

@@ -1,0 +1,104 @@
+"""Compares ONNX exports of programs with the runtime: predictions, outputs, time per image.
+
+    python -m benchmarks.export_onnx [--images 128] [--programs graded:4 rate:16] [--verify 8]
+
+The data are looked for in the folder that SPIKEC_DATA names, by default ``../shared``:
+``data/cifar10_exact.npz`` and ``models/resnet20_cifar10.onnx``.  Both sides use one thread; each
+time is the shortest of several, the two by turns.  Events are compared on the first images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import spikec
+from benchmarks.conversion_accuracy import PREPROCESS
+from spikec.backends.onnx_graph.running import session
+from spikec.data import read_data
+from spikec.runtime import run
+
+Numbers = NDArray[Any]
+BATCH = 32
+ROUNDS = 3
+CLOSE = 1e-3
+
+
+def main() -> None:
+    """Convert, export, compare, time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--verify", type=int, default=8, help="images whose events are compared")
+    parser.add_argument("--programs", nargs="*", default=["graded:4", "rate:16"])
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    root = Path(os.environ.get("SPIKEC_DATA", Path(__file__).parents[2] / "shared"))
+    source = str(root / "data" / "cifar10_exact.npz")
+    calibration = read_data(f"{source}:train").first(128)
+    test = read_data(f"{source}:test").first(chosen.images)
+    model = root / "models" / "resnet20_cifar10.onnx"
+    for text in chosen.programs:
+        recipe, _, steps = text.partition(":")
+        program = spikec.convert(str(model), calibration, int(steps), recipe, preprocess=PREPROCESS)
+        report(program, text, test, chosen.verify)
+
+
+def report(program: spikec.Program, text: str, test: Any, verified: int) -> None:
+    """Print what one program does in both."""
+    (x,) = program.inputs(test).values()
+    with tempfile.TemporaryDirectory() as folder:
+        program.export("onnx_graph", Path(folder) / "net", step=False)
+        model = session(Path(folder) / "net" / "sequence.onnx", threads=1)
+    (name,) = (value.name for value in model.get_inputs())
+
+    def exported(batch: Numbers) -> Numbers:
+        return np.asarray(model.run(None, {name: batch})[0])
+
+    def layerwise(batch: Numbers) -> Numbers:
+        by_step = run(program.graph, batch, "layerwise", steps=program.steps)
+        return np.asarray(by_step)[-1]
+
+    found, wanted = batched(exported, x), batched(layerwise, x)
+    agree = int((found.argmax(1) == wanted.argmax(1)).sum())
+    here, there = shortest((exported, layerwise), x[:BATCH])
+    accuracy = float((found.argmax(1) == test.labels).mean())
+    apart = np.abs(found - wanted).max(axis=1)
+    print(
+        f"{text}: {agree} of {len(x)} predictions equal (accuracy {accuracy:.2%}); logits within "
+        f"{CLOSE:g} for {int((apart <= CLOSE).sum())} images, by at most {apart.max():.3g} for all"
+    )
+    print(
+        f"  {1e3 * here:.1f} ms per image in onnxruntime, {1e3 * there:.1f} ms in the layerwise "
+        f"engine: a ratio of {here / there:.2f}"
+    )
+    for check in program.verify("onnx_graph", test.first(verified), step=False).checks:
+        print(f"  {check}")
+
+
+def batched(compute: Callable[[Numbers], Numbers], x: Numbers) -> Numbers:
+    """Compute in batches."""
+    return np.concatenate([compute(x[i : i + BATCH]) for i in range(0, len(x), BATCH)])
+
+
+def shortest(sides: tuple[Callable[[Numbers], Numbers], ...], x: Numbers) -> list[float]:
+    """Give the least seconds per image of each side, measured by turns."""
+    times: list[list[float]] = [[] for _ in sides]
+    for _ in range(ROUNDS):
+        for row, compute in zip(times, sides, strict=True):
+            start = time.perf_counter()
+            compute(x)
+            row.append((time.perf_counter() - start) / len(x))
+    return [min(row) for row in times]
+
+
+if __name__ == "__main__":
+    main()
