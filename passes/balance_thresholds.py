@@ -23,14 +23,13 @@ from spikec.calibrate import (
     ranges_of,
 )
 from spikec.errors import Problem, UnsupportedModel, UsageError
-from spikec.ir import Array, Editor, Graph, Node, Stage, Value, ops
+from spikec.ir import Array, Editor, Graph, Node, Value, ops
 from spikec.ir.op import Family
 from spikec.ir.ops import IntegrateFire
 from spikec.ir.ops.neuron_rules import Negative
 from spikec.pipeline import Approximately, Context, Inputs, Pass, Promise, check_option
 from spikec.pipeline.channels import channel_axis
-from spikec.pipeline.known import Known
-from spikec.runtime import run
+from spikec.pipeline.known import Known, answer
 
 Numbers = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -155,7 +154,7 @@ class _Walk:
         if balanced != op:
             self.edit.change_op(node, balanced)
         for known, z in zip(self.blocks, layer.arrays(), strict=True):
-            _keep_spikes(known, node, balanced, _fired(balanced, current, z))
+            _keep_spikes(known, node, balanced, answer(balanced, current.type, z))
         return theta
 
     def _threshold(self, op: IntegrateFire, layer: _Currents, axis: int) -> Vector:
@@ -234,15 +233,6 @@ def _with_threshold(op: IntegrateFire, theta: Vector, axis: int) -> IntegrateFir
         return op
     share = 0.0 if op.v0 is None else np.mean(op.v0.data / op.threshold.data, dtype=np.float64)
     return replace(op, threshold=threshold, v0=Array(share * wide, "float32"))
-
-
-def _fired(op: IntegrateFire, current: Value, z: Numbers) -> Numbers:
-    """Run one layer of neurons."""
-    edit = Editor(Graph("layer", Stage.SPIKING), by=BalanceThresholds.name)
-    edit.output("y", edit.add(op, edit.input("z", current.type.analog())))
-    result = run(edit.graph, z, "layerwise")
-    assert not isinstance(result, tuple)  # one output
-    return result
 
 
 def _keep_spikes(known: Known, node: Node, op: IntegrateFire, train: Numbers) -> None:

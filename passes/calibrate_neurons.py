@@ -19,8 +19,7 @@ from spikec.pipeline import Approximately, Context, Pass, Promise, check_option
 from spikec.pipeline.bias import add_to_bias
 from spikec.pipeline.channels import channel_axis
 from spikec.pipeline.extract import between
-from spikec.pipeline.known import Known
-from spikec.runtime import run
+from spikec.pipeline.known import Known, answer
 
 Numbers = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -142,7 +141,7 @@ class _Walk:
         fitted = with_scale(op, fit.scale, fit.v0, axis)
         self.edit.change_op(node, fitted)
         add_to_bias(self.edit, current, fit.shift, axis)
-        events = _events(fitted, current, _shifted(z, fit.shift, axis))
+        events = answer(fitted, current.type, _shifted(z, fit.shift, axis))
         self.ours.keep(node.outputs[0], events)
         self.means.keep(node.outputs[0], _over_time(node.outputs[0], events))
         self.analog.keep(twin.outputs[0], target)
@@ -217,15 +216,6 @@ def _weights_of(current: Value) -> Node | None:
     wide = [v for v in node.inputs if v.type.dims == current.type.dims]
     found = [own for v in wide if (own := _weights_of(v)) is not None]
     return found[-1] if found else None
-
-
-def _events(op: Site, current: Value, z: Numbers) -> Numbers:
-    """Run one layer."""
-    edit = Editor(Graph("layer", Stage.SPIKING), by=CalibrateNeurons.name)
-    edit.output("y", edit.add(op, edit.input("z", current.type.analog())))
-    result = run(edit.graph, z, "layerwise")
-    assert not isinstance(result, tuple)  # one output
-    return result
 
 
 def _over_time(value: Value, x: Numbers) -> Numbers:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from spikec.errors import Problem, UnsupportedModel
-from spikec.ir import Array, Editor, Graph, Node, Op, Stage, Value, ops
+from spikec.ir import Array, Editor, Graph, Node, Op, Stage, ops
 from spikec.ir.op import Family
 from spikec.ir.ops import (
     CumulativeSum,
@@ -22,9 +22,9 @@ from spikec.ir.ops import (
 from spikec.ir.types import Spikes
 from spikec.pipeline import Approximately, Context, Pass, Promise, check_option
 from spikec.pipeline.bounds import check_bounds
-from spikec.pipeline.channels import channel_axis
-from spikec.pipeline.grids import Grid, Grids, Whole
+from spikec.pipeline.grids import Grid, Whole
 from spikec.pipeline.roles import WEIGHTED, behind
+from spikec.pipeline.whole import WholeCopy
 
 ONE = Array(np.float32(1))
 READOUTS = (MeanReadout, WindowReadout, CumulativeSum)
@@ -55,10 +55,9 @@ class WholeWeights(Pass):
         if edit.graph.stage is not Stage.SPIKING or not neurons or _is_whole(edit.graph):
             return
         _check(neurons)
-        rewrite = _Rewrite(self, edit.graph)
-        rewrite.run()
-        check_bounds(rewrite.edit.graph)
-        edit.become(rewrite.edit.graph)
+        whole = _Rewrite(edit.graph, _tail(edit.graph), self.name, self.bits).run()
+        check_bounds(whole)
+        edit.become(whole)
 
 
 def _is_whole(graph: Graph) -> bool:
@@ -85,27 +84,11 @@ def _check(neurons: list[Node]) -> None:
         raise UnsupportedModel("weights cannot be rounded for these neurons", problems=problems)
 
 
-class _Rewrite:
-    def __init__(self, options: WholeWeights, source: Graph) -> None:
-        self.source = source
-        self.tail = _tail(source)
-        self.edit = Editor(Graph(source.name, source.stage), by=options.name)
-        self.edit.graph.notes = dict(source.notes)
-        self.grids = Grids(self.edit, options.bits)
-        self.copies: dict[Value, Value] = {}
-        self.reached: set[Node] = set()
+class _Rewrite(WholeCopy):
+    def is_site(self, node: Node) -> bool:
+        return type(node.op) in UNITS
 
-    def run(self) -> None:
-        for node in self.source:
-            reached = any(value.producer in self.reached for value in node.inputs)
-            if type(node.op) in UNITS:
-                self._neuron(node, reached)
-            elif node in self.tail or not reached:
-                self._copy(node, reached)
-            if reached or type(node.op) in UNITS:
-                self.reached.add(node)
-
-    def _neuron(self, node: Node, reached: bool) -> None:
+    def site(self, node: Node, reached: bool) -> None:
         z = node.inputs[0]
         signal = node.outputs[0].type.signal
         assert isinstance(signal, Spikes)  # of a neuron
@@ -115,27 +98,6 @@ class _Rewrite:
         counts = self.edit.add(op, current, name=node.name, location=node.location)
         amplitude = signal.amplitude.data.astype(np.float64)
         self.grids.counts[node.outputs[0]] = Whole(counts, amplitude)
-
-    def _copy(self, node: Node, reached: bool) -> None:
-        operands = [self._real(value) for value in node.inputs]
-        new = self.edit.add_node(node.op, operands, name=node.name, location=node.location)
-        for old, value in zip(node.outputs, new.outputs, strict=True):
-            self.copies[old] = value
-            if not reached:
-                self.grids.real[old] = value
-
-    def _real(self, value: Value) -> Value:
-        """Scale whole numbers back to what they stand for."""
-        if value not in self.copies:
-            grid = self.grids.grid_of(value)
-            axis = channel_axis(value)
-            size = value.type.dims[axis]
-            assert isinstance(size, int)
-            vector = np.broadcast_to(grid.reshape(-1), (size,))
-            whole = self.grids.current(value, grid)
-            back = ops.Scale(Array(vector, "float32"), None, axis)
-            self.copies[value] = self.edit.add(back, whole, name=f"{value.producer.name}_real")
-        return self.copies[value]
 
 
 def _tail(graph: Graph) -> set[Node]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from spikec.ir import Graph, Value
+from spikec.ir import Editor, Graph, Op, Stage, TensorType, Value
 from spikec.pipeline.extract import extract
 from spikec.runtime import run
 
@@ -60,3 +60,12 @@ def _later(graph: Graph, known: Mapping[Value, Numbers]) -> set[Value]:
         else:
             waiting.extend(value.producer.inputs)
     return read
+
+
+def answer(op: Op, kind: TensorType, z: Numbers) -> Numbers:
+    """Run one layer alone."""
+    edit = Editor(Graph("layer", Stage.SPIKING), by="answer")
+    edit.output("y", edit.add(op, edit.input("z", kind.analog())))
+    result = run(edit.graph, z, "layerwise")
+    assert not isinstance(result, tuple)  # one output
+    return result
