@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spikec.artifact import Exporter
 
 
 @dataclass(frozen=True)
@@ -20,15 +24,22 @@ class Backend:
     """A backend of this version, and how to get at it."""
 
     needs: Needs
-    load: Callable[[], object]
+    load: Callable[[], Exporter]
 
 
-BACKENDS: dict[str, Backend] = {}
+def _onnx_graph() -> Exporter:
+    from spikec.backends.onnx_graph import OnnxExporter
+
+    return OnnxExporter()
+
+
+BACKENDS: dict[str, Backend] = {
+    "onnx_graph": Backend(Needs("an ONNX model of standard ops"), _onnx_graph),
+}
 """what this version can export to"""
 
 PLANNED: dict[str, Needs] = {
     "torch_sim": Needs("a PyTorch module that simulates the spiking network"),
-    "onnx_graph": Needs("an ONNX model of standard ops"),
     "lava_net": Needs(
         "a Lava process graph, and NetX files for Loihi 2",
         ("lava-nc", "h5py"),

@@ -1,7 +1,8 @@
 """Compares ONNX exports of programs with the runtime: predictions, outputs, time per image.
 
-    python -m benchmarks.export_onnx [--images 128] [--programs graded:4 rate:16] [--verify 8]
+    python -m benchmarks.export_onnx [--images 128] [--programs graded:4 graded:4:8] [--verify 8]
 
+A program is RECIPE:STEPS or RECIPE:STEPS:WEIGHT_BITS.
 The data are looked for in the folder that SPIKEC_DATA names, by default ``../shared``:
 ``data/cifar10_exact.npz`` and ``models/resnet20_cifar10.onnx``.  Both sides use one thread; each
 time is the shortest of several, the two by turns.  Events are compared on the first images.
@@ -38,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--verify", type=int, default=8, help="images whose events are compared")
-    parser.add_argument("--programs", nargs="*", default=["graded:4", "rate:16"])
+    parser.add_argument("--programs", nargs="*", default=["graded:4", "graded:4:8", "rate:16"])
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     root = Path(os.environ.get("SPIKEC_DATA", Path(__file__).parents[2] / "shared"))
@@ -47,8 +48,15 @@ def main() -> None:
     test = read_data(f"{source}:test").first(chosen.images)
     model = root / "models" / "resnet20_cifar10.onnx"
     for text in chosen.programs:
-        recipe, _, steps = text.partition(":")
-        program = spikec.convert(str(model), calibration, int(steps), recipe, preprocess=PREPROCESS)
+        recipe, steps, *bits = text.split(":")
+        program = spikec.convert(
+            str(model),
+            calibration,
+            int(steps),
+            recipe,
+            preprocess=PREPROCESS,
+            weight_bits=int(bits[0]) if bits else None,
+        )
         report(program, text, test, chosen.verify)
 
 
@@ -65,7 +73,7 @@ def report(program: spikec.Program, text: str, test: Any, verified: int) -> None
 
     def layerwise(batch: Numbers) -> Numbers:
         by_step = run(program.graph, batch, "layerwise", steps=program.steps)
-        return np.asarray(by_step)[-1]
+        return np.asarray(by_step[-1])
 
     found, wanted = batched(exported, x), batched(layerwise, x)
     agree = int((found.argmax(1) == wanted.argmax(1)).sum())

@@ -23,11 +23,12 @@ __all__ = [
     "load",
     "recipes",
     "runtime",
+    "targets",
 ]
 
 if TYPE_CHECKING:
     from spikec import errors, ir, runtime
-    from spikec.api import convert, import_model, load, recipes
+    from spikec.api import convert, import_model, load, recipes, targets
     from spikec.data import Preprocess
     from spikec.errors import SpikecError
     from spikec.ir import Graph
@@ -59,4 +60,5 @@ _HOME = {
     "import_model": "spikec.api",
     "load": "spikec.api",
     "recipes": "spikec.api",
+    "targets": "spikec.api",
 }

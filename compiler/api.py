@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spikec.pipeline import Step
     from spikec.pipeline.recipes import Recipe
     from spikec.program import Program
+    from spikec.target import Target
 
 
 def import_model(model: Any, example_input: Any = None, *, name: str = "", **options: Any) -> Graph:
@@ -94,6 +95,13 @@ def recipes() -> Mapping[str, type[Recipe]]:
     from spikec.pipeline.recipes import RECIPES
 
     return RECIPES
+
+
+def targets() -> Mapping[str, Target]:
+    """Give all targets by name: those that come with spikec, and those of the user's folder."""
+    from spikec.target import targets as known
+
+    return known()
 
 
 def _check_options(importer: ImportModel, options: Mapping[str, Any]) -> None:

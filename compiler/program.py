@@ -19,8 +19,10 @@ from spikec.pipeline.recipes import check_steps
 from spikec.runtime import trace
 
 if TYPE_CHECKING:
+    from spikec.artifact import Artifact, Deployable
     from spikec.diagnosis import Diagnosis
     from spikec.evaluation import Evaluation
+    from spikec.verification import Verification
 
 Numbers = NDArray[Any]
 REFERENCE = "reference"
@@ -96,6 +98,39 @@ class Program:
 
         chosen = self.steps if steps is None else check_steps(steps)
         return diagnose(self, data, chosen, **options)
+
+    def export(self, backend: str, folder: str | PathLike[str], **options: Any) -> Artifact:
+        """Write the program for a backend; the folder is there whole, or not at all."""
+        from spikec.artifact import export
+        from spikec.registry import exporter_by_name
+
+        exporter = exporter_by_name(backend)
+        return export(exporter, backend, self.deployable(), folder, **options)
+
+    def verify(
+        self,
+        backend: str,
+        x: object,
+        artifact: Artifact | None = None,
+        **options: Any,
+    ) -> Verification:
+        """Run an export (a fresh one, unless given) by its tool; compare it event by event.
+
+        Further options are those of the export.
+        """
+        from spikec.registry import exporter_by_name
+        from spikec.verification import verify
+
+        made = (backend, options) if artifact is None else artifact
+        return verify(exporter_by_name(backend), self.deployable(), self.inputs(x), made)
+
+    def deployable(self) -> Deployable:
+        """Give what backends get to see of a program."""
+        from spikec.artifact import Deployable
+
+        return Deployable(
+            self.graph, self.steps, self.recipe, self.preprocess.to_json(), self.record
+        )
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the program; a crash leaves the old file or the new one."""

@@ -15,6 +15,7 @@ from spikec.frontends import FRONTENDS, Frontend
 from spikec.passes import PASSES
 
 if TYPE_CHECKING:
+    from spikec.artifact import Exporter
     from spikec.pipeline import Pass
 
 Item = TypeVar("Item")
@@ -65,6 +66,25 @@ def pass_by_name(name: str) -> type[Pass]:
 def backends() -> Table[Backend]:
     """Give all backends of this version."""
     return _table("spikec.backends", {n: partial(_same, b) for n, b in BACKENDS.items()}, Backend)
+
+
+def exporter_by_name(name: str) -> Exporter:
+    """Load a backend; an unknown name is answered with the nearest known one."""
+    from spikec.artifact import Exporter
+    from spikec.pipeline import suggestion
+
+    table = backends()
+    if name not in table:
+        known = sorted(table)
+        raise UsageError(
+            f"no backend is called {name!r}",
+            expected=", ".join(known),
+            remedy=suggestion(name, known),
+        )
+    found: object = table[name].load().load()
+    if not isinstance(found, Exporter):
+        raise UsageError(f"{table[name].owner} registers {name!r}, which cannot export")
+    return found
 
 
 def frontend_of_file(path: Path) -> Frontend | None:

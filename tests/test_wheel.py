@@ -67,7 +67,11 @@ def test_the_wheel_holds_every_module_and_the_type_marker(dist: Path) -> None:
         if "_build" not in path.parts
     }
     assert {name for name in held if name.endswith(".py")} == expected
-    assert "spikec/py.typed" in held
+    data = {
+        f"spikec/{path.relative_to(ROOT / 'compiler').as_posix()}"
+        for path in (ROOT / "compiler").rglob("*.toml")
+    }
+    assert {"spikec/py.typed", "spikec/target/data/loihi1.toml"} | data <= held
 
 
 def test_the_sdist_holds_what_is_needed_to_build_and_test(dist: Path) -> None:
@@ -87,7 +91,7 @@ def test_the_wheel_is_imported_from_its_own_environment(installed: Path) -> None
     assert f'__version__ = "{version}"' in (ROOT / "compiler" / "__init__.py").read_text("utf-8")
 
 
-@pytest.mark.parametrize("argument", ["--help", "doctor"])
+@pytest.mark.parametrize("argument", ["--help", "doctor", "targets"])
 def test_the_installed_command_answers(installed: Path, argument: str) -> None:
     assert run(installed / "bin" / "spikec", argument, cwd=installed).strip()
     assert run(installed / "bin" / "python", "-m", "spikec", argument, cwd=installed).strip()

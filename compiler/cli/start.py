@@ -12,13 +12,17 @@ import typer
 from rich.text import Text
 
 import spikec
+from spikec.cli.check import check
 from spikec.cli.convert import convert
 from spikec.cli.demo import demo
 from spikec.cli.doctor import doctor
 from spikec.cli.evaluate import evaluate
+from spikec.cli.export import export
 from spikec.cli.recipes import recipes
 from spikec.cli.screen import PIPE_CLOSED, Screen, console_on, leave_broken_pipe, write
 from spikec.cli.show import show
+from spikec.cli.targets import targets
+from spikec.cli.verify import verify
 from spikec.errors import SpikecError, UsageError, VerifyError
 
 OK, FAILED, MISUSE, BUG, INTERRUPTED = 0, 1, 2, 70, 130
@@ -56,7 +60,7 @@ def spikec_command(
         raise typer.Exit(MISUSE)
 
 
-for command in (convert, show, recipes, doctor, demo):
+for command in (convert, show, check, recipes, targets, export, verify, doctor, demo):
     app.command()(command)
 app.command("eval")(evaluate)
 
