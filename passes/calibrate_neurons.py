@@ -23,9 +23,9 @@ from spikec.pipeline.known import Known, answer
 
 Numbers = NDArray[Any]
 Vector = NDArray[np.float64]
-ROWS = 2**14
+ROWS = 2**13
 """places, times steps, at which the neurons of a layer are fitted"""
-LEAST_ROWS = 1024
+LEAST_ROWS = 512
 MOST_ELEMENTS = 2**28
 """values of one layer, over all samples and steps, that are held at once"""
 
@@ -141,7 +141,10 @@ class _Walk:
         fitted = with_scale(op, fit.scale, fit.v0, axis)
         self.edit.change_op(node, fitted)
         add_to_bias(self.edit, current, fit.shift, axis)
-        events = answer(fitted, current.type, _shifted(z, fit.shift, axis))
+        if current in self.ours.arrays:
+            z = z.copy()  # somebody else reads it, unshifted
+        z += fit.shift.reshape(-1, *(1,) * (-axis - 1)).astype(z.dtype)
+        events = answer(fitted, current.type, z)
         self.ours.keep(node.outputs[0], events)
         self.means.keep(node.outputs[0], _over_time(node.outputs[0], events))
         self.analog.keep(twin.outputs[0], target)
@@ -221,10 +224,6 @@ def _weights_of(current: Value) -> Node | None:
 def _over_time(value: Value, x: Numbers) -> Numbers:
     """Give a train's mean as a train of one step."""
     return x if value.type.is_static else x.mean(axis=0, keepdims=True)
-
-
-def _shifted(z: Numbers, shift: Vector, axis: int) -> Numbers:
-    return np.asarray(z + shift.reshape(-1, *(1,) * (-axis - 1)).astype(z.dtype))
 
 
 def _channel_mean(x: Numbers, axis: int) -> Vector:

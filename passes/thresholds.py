@@ -19,6 +19,7 @@ from spikec.calibrate import (
     alive_scale,
     blocks,
     check_finite,
+    chosen,
     counts_of,
     observe,
     ranges_of,
@@ -66,6 +67,8 @@ class Thresholds(Pass):
     """for rule=ltb"""
     per: Share = Share.CHANNEL
     source: Source = Source.DATA
+    samples: int = 0
+    """calibration samples used; 0: all of them"""
 
     name: ClassVar[str] = "thresholds"
     promise: ClassVar[Promise] = Approximately("activations are clipped and rounded to levels")
@@ -74,6 +77,7 @@ class Thresholds(Pass):
         check_option(f"{self.name}.levels", self.levels, 1, MOST_LEVELS)
         check_option(f"{self.name}.p", self.p, 0, 100)
         check_option(f"{self.name}.iterations", self.iterations, 1, MOST_ITERATIONS)
+        check_option(f"{self.name}.samples", self.samples, 0, 10**9)
 
     def apply(self, edit: Editor, context: Context) -> None:
         sites = [node for node in edit.graph if is_activation(node)]
@@ -97,10 +101,11 @@ class Thresholds(Pass):
                 remedy="give calibration=data, or rule=ti,source=batchnorm for a network with "
                 "BatchNorm",
             )
+        data = chosen(context.calibration, self.samples) if self.samples else context.calibration
         if rule.sequential:
-            return list(self._one_by_one(graph, sites, rule, context.calibration))
+            return list(self._one_by_one(graph, sites, rule, data))
         axes = {node.inputs[0]: channel_axis(node.inputs[0]) for node in sites}
-        seen = observe(graph, context.calibration, axes, counted=rule.counted)
+        seen = observe(graph, data, axes, counted=rule.counted)
         return [(node, self._scale(node, rule, seen[node.inputs[0]])) for node in sites]
 
     def _one_by_one(

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.ir import Array, B, T, TensorType
+from spikec.ir import Array, B, Sizes, T, TensorType
 from spikec.ir.ops import IntegrateFire, MultiThreshold, QuantReLU
-from spikec.pipeline.known import answer
 
 Numbers = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -89,29 +88,44 @@ class Layer:
         answer = self._answer(layer, shift)
         best = Fit(scale, share, shift, self._error(answer))
         for _ in range(self.rounds):
-            found = answer[-1].mean(axis=0, dtype=np.float64)
+            found = answer.mean.mean(axis=0, dtype=np.float64)
             shift = shift + np.where(aim > 0, aim - found, 0.0)
             answer = self._answer(layer, shift)
             fit = Fit(scale, share, shift, self._error(answer))
             best = fit if self.mean_matters else best.better(fit)
         return best
 
-    def _error(self, answer: Numbers) -> Vector:
-        steps = len(answer)
-        error = (_mean_square if self.scale_matters else _unexplained)(answer[-1], self.wanted)
-        if steps > 1:
-            times = np.arange(1, steps + 1, dtype=answer.dtype)[:, None, None] / steps
-            on_the_way = np.square(answer - self.wanted * times)
-            error += PROMPTNESS * on_the_way.mean(axis=(0, 1), dtype=np.float64)
-        return np.asarray(error)
+    def _error(self, answer: Answer) -> Vector:
+        error = (_mean_square if self.scale_matters else _unexplained)(answer.mean, self.wanted)
+        return error + PROMPTNESS * answer.lateness
 
-    def _answer(self, layer: Site, shift: Vector) -> Numbers:
-        """Give S[t] / T [steps, rows, channels]; a quantiser answers at once."""
-        current = self.current + shift.astype(self.current.dtype)
-        timed = current.ndim == self.wanted.ndim + 1
-        dims = ((T,) if timed else ()) + (B, current.shape[-1])
-        found = answer(layer, TensorType(dims), current)
-        return found.cumsum(axis=0) / found.dtype.type(len(found)) if timed else found[None]
+    def _answer(self, layer: Site, shift: Vector) -> Answer:
+        """Step the neurons themselves: what they hold between two steps stays in the cache."""
+        dtype = self.current.dtype
+        added = shift.astype(dtype)
+        if isinstance(layer, QuantReLU):
+            (found,) = layer.run((self.current + added,), Sizes(len(self.wanted), 1))
+            return Answer(found, np.zeros(len(shift)))
+        steps = len(self.current)
+        kind, sizes = TensorType((T, B, len(shift))), Sizes(len(self.wanted), 1)
+        state = layer.initial((kind,), sizes, dtype)
+        total, late = np.zeros_like(self.current[0]), np.zeros(len(shift))
+        for time, current in enumerate(self.current, start=1):
+            state, (sent,) = layer.step(state, ((current + added)[None],), time)
+            total += sent[0]
+            behind = total - self.wanted * dtype.type(time)
+            late += np.einsum("rc,rc->c", behind, behind)
+        return Answer(total / dtype.type(steps), late / (len(self.wanted) * steps**3))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a layer sends."""
+
+    mean: Numbers
+    """S[T] / T [rows, channels]"""
+    lateness: Vector
+    """mean over steps and rows of (S[t]/T - a t/T)²"""
 
 
 def _mean_square(found: Numbers, wanted: Numbers) -> Vector:

@@ -25,7 +25,7 @@ Affine = ops.Linear | ops.Conv
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
 HELD_OUT = 5
 """every fifth row"""
-PER_INPUT = 64
+PER_INPUT = 32
 """rows per unknown"""
 MOST_ROWS = 4096
 """where that is more than PER_INPUT asks for"""

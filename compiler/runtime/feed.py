@@ -124,7 +124,7 @@ def _as_float(array: Numbers, dtype: np.dtype[Any], where: str) -> Numbers | Pro
             f"magnitudes up to {2 ** (np.finfo(dtype).nmant + 1)}",
             "scale the data, or run with dtype='float64'",
         )
-    if not np.isfinite(cast).all():
+    if cast is not array and not np.isfinite(cast).all():
         return Problem(f"numbers overflow {dtype}", where, "", "run with dtype='float64'")
     return cast
 
