@@ -26,6 +26,7 @@ _HOME: dict[str, str] = {
     "spike-sum": "SpikeSum",
     "split-activations": "SplitActivations",
     "thresholds": "Thresholds",
+    "tune-quantised": "TuneQuantised",
     "whole-numbers": "WholeNumbers",
     "whole-weights": "WholeWeights",
 }

@@ -16,6 +16,13 @@ from spikec.pipeline.base import check_option
 FOLDED = "fold-constants,fold-batchnorm,nearest-to-gather,split-activations"
 FITTED = "calibrate-neurons{samples=1024,search=true,refit=true}"
 """weights and quantisers, or neurons of few steps, fitted to what reaches them"""
+TUNE = 24
+"""epochs for which a quantised network is tuned as a whole"""
+
+
+def tuned(epochs: int) -> str:
+    """Give the pass that tunes a quantised network, with a comma in front."""
+    return f",tune-quantised{{epochs={epochs}}}" if epochs else ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,8 @@ class RateRecipe(Recipe):
     def tail(self, steps: int) -> str:
         fit = f"samples={self.samples},rounds={self.rounds},search=true,refit=true"
         late = ",delay-readout" if self.delay_readout else ""
-        return f"thresholds{{levels={steps}}},spike-rate,calibrate-neurons{{{fit}}}{late}"
+        scales = f"levels={steps},samples={self.samples}"
+        return f"thresholds{{{scales}}},spike-rate,calibrate-neurons{{{fit}}}{late}"
 
 
 @dataclass(frozen=True)
@@ -143,19 +151,23 @@ class SignedRecipe(Recipe):
 
     def tail(self, steps: int) -> str:
         fit = f"samples={self.samples},rounds={self.rounds},refit=true"
-        return f"thresholds{{levels={steps}}},spike-rate{{signed=true}},calibrate-neurons{{{fit}}}"
+        scales = f"levels={steps},samples={self.samples}"
+        return f"thresholds{{{scales}}},spike-rate{{signed=true}},calibrate-neurons{{{fit}}}"
 
 
 @dataclass(frozen=True)
 class PhasedRecipe(Recipe):
     """Each layer fires in its own window: exactly the quantised network, in binary spikes."""
 
+    tune: int = TUNE
+
     name: ClassVar[str] = "phased"
     about: ClassVar[str] = "a window of T steps per layer: equals the T-level quantised network"
     needs: ClassVar[str] = "binary spikes, soft reset, layers that know their window"
 
     def tail(self, steps: int) -> str:
-        return f"thresholds{{levels={steps}}},{FITTED},spike-phased{{window={steps}}}"
+        fitted = f"{FITTED}{tuned(self.tune)}"
+        return f"thresholds{{levels={steps}}},{fitted},spike-phased{{window={steps}}}"
 
     def program_steps(self, graph: Graph, steps: int) -> int:
         return steps * (1 + _depth(graph))
@@ -186,6 +198,7 @@ class LosslessRecipe(Recipe):
     bits: int = 8
     between: int = 15
     """levels of each sign of currents between weights, where there is no activation"""
+    tune: int = TUNE
 
     name: ClassVar[str] = "lossless"
     about: ClassVar[str] = "equals its quantised network bit for bit once settled"
@@ -195,7 +208,8 @@ class LosslessRecipe(Recipe):
     def tail(self, steps: int) -> str:
         return (
             f"thresholds{{levels={self.levels}}},"
-            f"quantise-between-weights{{levels={self.between},bits={self.bits}}},{FITTED},"
+            f"quantise-between-weights{{levels={self.between},bits={self.bits}}},"
+            f"{FITTED}{tuned(self.tune)},"
             f"whole-numbers{{bits={self.bits}}},fold-constants,"
             f"spike-sum{{levels={self.burst}}}"
         )

@@ -29,9 +29,12 @@ def rows_per_block(row_bytes: int) -> int:
 
 
 def by_rows(size: int, kernel: Callable[..., Tensor], *operands: Tensor) -> Tensor:
-    """Apply a kernel to blocks of ``size`` rows of all operands; put the results together."""
+    """Apply a kernel to blocks of ``size`` rows of all operands; put the results together.
+
+    Where derivatives are recorded all rows are one block: what is learned is rounded anyhow.
+    """
     count = operands[0].shape[0]
-    if count == size:
+    if count == size or torch.is_grad_enabled():
         return kernel(*operands)
     result: Tensor | None = None
     for start in range(0, max(count, 1), size):
