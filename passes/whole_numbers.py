@@ -51,7 +51,7 @@ class _Rewrite(WholeCopy):
     def site(self, node: Node, reached: bool) -> None:
         op: Any = node.op
         z = node.inputs[0]
-        grid = self.grids.grid_of(z)
+        grid = self.grids.choice.of(z)
         if z in self.grids.real:  # no weight in whole numbers reaches here: the step sets the grid
             grid = op.step.data.astype(np.float64) / self.grids.format.largest
         largest = op.step.data.astype(np.float64) * max(op.levels, -op.low)
@@ -61,4 +61,4 @@ class _Rewrite(WholeCopy):
         counts = self.edit.add(
             whole, self.grids.current(z, grid), name=node.name, location=node.location
         )
-        self.grids.counts[node.outputs[0]] = Whole(counts, step * grid)
+        self.grids.counts[node.outputs[0]] = Whole(counts, step * grid, max(op.levels, -op.low))

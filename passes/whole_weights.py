@@ -16,10 +16,11 @@ from spikec.ir.op import Family
 from spikec.ir.ops import Comparison, IntegrateFire, MultiThreshold, PhasedFire
 from spikec.ir.types import Spikes
 from spikec.pipeline import Approximately, Context, Pass, Promise, check_option
-from spikec.pipeline.bounds import check_bounds
+from spikec.pipeline.bounds import EXACT, check_bounds
+from spikec.pipeline.choice import Grid
 from spikec.pipeline.exact import inexact, is_whole, rounds_inputs
 from spikec.pipeline.formats import WeightFormat
-from spikec.pipeline.grids import Grid, Whole
+from spikec.pipeline.grids import Whole
 from spikec.pipeline.roles import WEIGHTED
 from spikec.pipeline.whole import ONE, READOUTS, WholeCopy
 from spikec.target.model import Sign
@@ -39,6 +40,7 @@ class WholeWeights(Pass):
     rounded likewise.  Neurons that see the input alone keep their real currents and thresholds,
     unless quantise-input stands in front.  What comes out is scaled back, last of all.
 
+    Channels whose sums would leave that range have a coarser g, where their neurons do not notice.
     Sums of a step are whole numbers that fit the accumulator, and float32: exact in whatever order,
     on int8 units too.  Behind rounded inputs potentials are below 2^24 too, over all T steps.
     """
@@ -70,9 +72,11 @@ class WholeWeights(Pass):
         if _is_whole(edit.graph, self.whole_thresholds):
             return
         _check(neurons)
-        whole = _Rewrite(edit.graph, self).run()
-        over_time = context.steps if rounds_inputs(whole) else None
-        check_bounds(whole, steps=over_time, limit=2.0 ** (self.accumulator - 1))
+        over_time = context.steps if rounds_inputs(edit.graph) else None
+        limit = 2.0 ** (self.accumulator - 1)
+        room = min(limit, EXACT / (over_time or 1)) / 2  # rounding makes sums larger
+        whole = _Rewrite(edit.graph, self, room).run()
+        check_bounds(whole, steps=over_time, limit=limit)
         edit.become(whole)
         context.record[self.name] = {"exact": not inexact(edit.graph)}
 
@@ -121,8 +125,8 @@ def _check(neurons: list[Node]) -> None:
 
 
 class _Rewrite(WholeCopy):
-    def __init__(self, source: Graph, options: WholeWeights) -> None:
-        super().__init__(source, _tail(source), options.name, options.format)
+    def __init__(self, source: Graph, options: WholeWeights, room: float) -> None:
+        super().__init__(source, _tail(source), options.name, options.format, room)
         self.whole_thresholds = options.whole_thresholds
 
     def is_site(self, node: Node) -> bool:
@@ -138,12 +142,12 @@ class _Rewrite(WholeCopy):
             current = self.copies[z]
         else:
             quantum = op.threshold.data.astype(np.float64) / _quanta_of(op)
-            grid = self.grids.grid_of(z, quantum, signal.levels)
+            grid = self.grids.choice.of(z, quantum, signal.levels)
             current = self.grids.current(z, grid)
             counted, grown = in_units(op, grid, self.whole_thresholds)
             amplitude = amplitude * grown
         counts = self.edit.add(counted, current, name=node.name, location=node.location)
-        self.grids.counts[node.outputs[0]] = Whole(counts, amplitude)
+        self.grids.counts[node.outputs[0]] = Whole(counts, amplitude, signal.levels)
 
 
 def _tail(graph: Graph) -> set[Node]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
 from spikec.ir import Array, Editor, Graph, Node, Op, Value, ops
 from spikec.ir.ops import CumulativeSum, MeanReadout, WindowReadout
 from spikec.pipeline.channels import channel_axis
+from spikec.pipeline.choice import Grid
 from spikec.pipeline.formats import WeightFormat
-from spikec.pipeline.grids import Grid, Grids, Whole
+from spikec.pipeline.grids import Grids, Whole
 
 ONE = Array(np.float32(1))
 READOUTS = (MeanReadout, WindowReadout, CumulativeSum)
@@ -26,13 +28,18 @@ class WholeCopy(ABC):
     """
 
     def __init__(
-        self, source: Graph, tail: Collection[Node], by: str, weights: WeightFormat
+        self,
+        source: Graph,
+        tail: Collection[Node],
+        by: str,
+        weights: WeightFormat,
+        room: float = inf,
     ) -> None:
         self.source = source
         self.tail = tail
         self.edit = Editor(Graph(source.name, source.stage), by=by)
         self.edit.graph.notes = dict(source.notes)
-        self.grids = Grids(self.edit, weights)
+        self.grids = Grids(self.edit, weights, room)
         self.copies: dict[Value, Value] = {}
 
     @abstractmethod
@@ -67,7 +74,8 @@ class WholeCopy(ABC):
         counted = replace(op, amplitude=ONE)
         counts = self.edit.add(counted, x, name=node.name, location=node.location)
         amplitude = op.step if op.amplitude is None else op.amplitude
-        self.grids.counts[node.outputs[0]] = Whole(counts, amplitude.data.astype(np.float64))
+        unit, most = amplitude.data.astype(np.float64), max(op.high, -op.low)
+        self.grids.counts[node.outputs[0]] = Whole(counts, unit, most)
 
     def _copy(self, node: Node, reached: bool) -> None:
         if isinstance(node.op, READOUTS) and node.inputs[0] not in self.copies:
@@ -83,7 +91,7 @@ class WholeCopy(ABC):
     def _readout(self, node: Node) -> None:
         """Decode whole numbers; what they stand for comes last, where it rounds nothing else."""
         current = node.inputs[0]
-        grid = self.grids.grid_of(current)
+        grid = self.grids.choice.of(current)
         op, share = _without_share(node.op)
         whole = self.grids.current(current, grid)
         read = self.edit.add(op, whole, name=node.name, location=node.location)
@@ -92,7 +100,7 @@ class WholeCopy(ABC):
     def _real(self, value: Value) -> Value:
         """Scale whole numbers back to what they stand for."""
         if value not in self.copies:
-            grid = self.grids.grid_of(value)
+            grid = self.grids.choice.of(value)
             self.copies[value] = self._scaled(self.grids.current(value, grid), value, grid)
         return self.copies[value]
 

@@ -198,8 +198,26 @@ def test_a_potential_that_may_leave_the_exact_range_is_refused() -> None:
     graph = mlp(16, 8, 3)
     data = calibration(graph)["x"]
     with pytest.raises(UnsupportedModel, match="too large to be exact") as caught:
-        spikec.convert(graph, data, 100, "rate{rounds=0}", weight_bits=12, input_bits=8)
-    assert any("sums over 100 steps" in problem.what for problem in caught.value.problems)
+        spikec.convert(graph, data, 5000, "percentile", weight_bits=12, input_bits=8)
+    assert any("sums over 5000 steps" in problem.what for problem in caught.value.problems)
+
+
+def test_sums_that_would_leave_their_range_are_coarsened_where_no_neuron_notices() -> None:
+    graph = mlp(16, 8, 3)
+    data = calibration(graph)["x"]
+    fine, coarse = (
+        spikec.convert(
+            graph, data, 16, "percentile", weight_bits=12, input_bits=8, weight_options=options
+        )
+        for options in ("", "accumulator=18")
+    )
+    largest = [
+        np.abs(program.graph["linear"].op.arrays["weight"].data).max() for program in (fine, coarse)
+    ]
+    assert largest[1] < largest[0] / 4
+    trains = [program.run(data).spikes["relu"] for program in (fine, coarse)]
+    assert (trains[0] != trains[1]).mean() < 0.01
+    assert trains[0].any()
 
 
 def test_v0_rounded_down_fires_at_the_same_steps_as_a_fraction() -> None:
