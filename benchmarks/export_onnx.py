@@ -2,7 +2,7 @@
 
     python -m benchmarks.export_onnx [--images 128] [--programs graded:4 graded:4:8] [--verify 8]
 
-A program is RECIPE:STEPS or RECIPE:STEPS:WEIGHT_BITS.
+A program is RECIPE:STEPS, RECIPE:STEPS:WEIGHT_BITS or RECIPE:STEPS:WEIGHT_BITS:INPUT_BITS.
 The data are looked for in the folder that SPIKEC_DATA names, by default ``../shared``:
 ``data/cifar10_exact.npz`` and ``models/resnet20_cifar10.onnx``.  Both sides use one thread; each
 time is the shortest of several, the two by turns.  Events are compared on the first images.
@@ -32,6 +32,7 @@ Numbers = NDArray[Any]
 BATCH = 32
 ROUNDS = 3
 CLOSE = 1e-3
+PROGRAMS = ["graded:4", "graded:4:8", "graded:4:8:8", "rate:16", "rate:16:8", "rate:16:8:8"]
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--verify", type=int, default=8, help="images whose events are compared")
-    parser.add_argument("--programs", nargs="*", default=["graded:4", "graded:4:8", "rate:16"])
+    parser.add_argument("--programs", nargs="*", default=PROGRAMS)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     root = Path(os.environ.get("SPIKEC_DATA", Path(__file__).parents[2] / "shared"))
@@ -49,13 +50,15 @@ def main() -> None:
     model = root / "models" / "resnet20_cifar10.onnx"
     for text in chosen.programs:
         recipe, steps, *bits = text.split(":")
+        weight_bits, input_bits = (*map(int, bits), None, None)[:2]
         program = spikec.convert(
             str(model),
             calibration,
             int(steps),
             recipe,
             preprocess=PREPROCESS,
-            weight_bits=int(bits[0]) if bits else None,
+            weight_bits=weight_bits,
+            input_bits=input_bits,
         )
         report(program, text, test, chosen.verify)
 
@@ -80,9 +83,12 @@ def report(program: spikec.Program, text: str, test: Any, verified: int) -> None
     here, there = shortest((exported, layerwise), x[:BATCH])
     accuracy = float((found.argmax(1) == test.labels).mean())
     apart = np.abs(found - wanted).max(axis=1)
+    network = batched(lambda batch: np.asarray(run(program.reference, batch, "layerwise")), x)
+    as_network = float((network.argmax(1) == test.labels).mean())
     print(
-        f"{text}: {agree} of {len(x)} predictions equal (accuracy {accuracy:.2%}); logits within "
-        f"{CLOSE:g} for {int((apart <= CLOSE).sum())} images, by at most {apart.max():.3g} for all"
+        f"{text}: {agree} of {len(x)} predictions equal (accuracy {accuracy:.2%}, network "
+        f"{as_network:.2%}); logits within {CLOSE:g} for {int((apart <= CLOSE).sum())} images, "
+        f"equal for {int((apart == 0).sum())}, by at most {apart.max():.3g} for all"
     )
     print(
         f"  {1e3 * here:.1f} ms per image in onnxruntime, {1e3 * there:.1f} ms in the layerwise "

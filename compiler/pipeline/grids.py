@@ -5,9 +5,9 @@ channel and a whole number n:
 
     z = Σ W (s k) + b   ->   n = Σ round(W s / g) k + round(b / g)
 
-The grid of a site is the largest |W s| that reaches a channel, over 2^(bits - 1) - 1, so that all
-weights fit into ``bits`` bits; factors of identity shortcuts may be larger.  Sums of currents share
-one grid; a mean over m elements becomes their sum, in units of g m.
+The grid of a site is the largest |W s| that reaches a channel, over the largest whole weight, so
+that all weights fit their format.  Sums of currents share one grid; a mean over m elements becomes
+their sum, in units of g m.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spikec.errors import UnsupportedModel
 from spikec.ir import Array, Editor, Op, Sizes, Value, ops
 from spikec.ir.ops import CumulativeSum, Difference, PhaseScale, Repeat, WindowReadout
 from spikec.pipeline.channels import channel_axis
+from spikec.pipeline.choice import Grid, GridChoice
+from spikec.pipeline.formats import WeightFormat
 from spikec.pipeline.means import MEANS, as_sum
 from spikec.pipeline.roles import MAXIMUM
 from spikec.pipeline.weights import (
@@ -32,12 +33,9 @@ from spikec.pipeline.weights import (
     outputs_of,
     per_input,
     per_output,
-    reach_of,
     with_weights,
 )
 
-Grid = NDArray[np.float64]
-"""What one unit of a whole number stands for; broadcasts against trailing axes."""
 ONE = Sizes(1, 1)
 TEMPORAL: tuple[type[Op], ...] = (CumulativeSum, Difference, WindowReadout, PhaseScale)
 """Sums over time around a maximum; their weights are 0, 1 and -1."""
@@ -49,14 +47,17 @@ class Whole:
 
     value: Value
     grid: Grid
+    most: float = 1.0
+    """the largest n of one step, roughly: what comes over time may be larger"""
 
 
 class Grids:
     """Rewrites currents, value by value, into the graph behind ``edit``."""
 
-    def __init__(self, edit: Editor, bits: int) -> None:
+    def __init__(self, edit: Editor, weights: WeightFormat, room: float) -> None:
         self.edit = edit
-        self.largest = 2 ** (bits - 1) - 1
+        self.format = weights
+        self.choice = GridChoice(self, room)
         self.real: dict[Value, Value] = {}
         """values that no site reaches: computed in real numbers, as they were"""
         self.counts: dict[Value, Whole] = {}
@@ -78,7 +79,7 @@ class Grids:
             unit = self.edit.add(ops.Constant(Array(grid, "float32")), name=f"{node.name}_grid")
             scaled = self._add(ops.Div(), self.real[value], unit, like=value)
             return self._add(ops.Round(), scaled, like=value)
-        if self._is_counted(value):
+        if self.is_counted(value):
             return self._as_current(self.units(value), value, grid)
         operand = node.inputs[0]
         match node.op:
@@ -115,9 +116,12 @@ class Grids:
 
     def _units(self, value: Value) -> Whole:
         node = value.producer
-        if not self._is_counted(value):
-            grid = self.grid_of(value)
-            return Whole(self.current(value, grid), grid)
+        if not self.is_counted(value):
+            grid = self.choice.of(value)
+            return Whole(self.current(value, grid), grid, self.choice.most(value, grid))
+        if isinstance(node.op, Repeat):
+            counts = self.units(node.inputs[0])
+            return Whole(self._add(node.op, counts.value, like=value), counts.grid, counts.most)
         parts = [self.units(v) for v in node.inputs]
         spread = tuple(
             np.broadcast_to(part.grid, v.type.shape(ONE)).astype(np.float64)
@@ -133,55 +137,19 @@ class Grids:
                 raise refused(value)  # counts that meet here stand for different values
         first = self._add(chain[0], *(part.value for part in parts), like=value)
         whole = self._chain(chain[1:], first, like=value)
-        return Whole(whole, np.broadcast_to(grid, value.type.shape(ONE))[0] / count)
+        most = count * max(part.most for part in parts)
+        return Whole(whole, np.broadcast_to(grid, value.type.shape(ONE))[0] / count, most)
 
-    def _is_counted(self, value: Value) -> bool:
+    def is_counted(self, value: Value) -> bool:
         """Tell whether this is made of counts by moves, maxima and means alone."""
         node = value.producer
         if value in self.counts:
             return True
-        kinds: tuple[type[Op], ...] = (*MOVES, *MEANS, *MAXIMUM, *TEMPORAL)
+        kinds: tuple[type[Op], ...] = (*MOVES, *MEANS, *MAXIMUM, *TEMPORAL, Repeat)
         inner = isinstance(node.op, kinds) and bool(node.inputs)
-        return inner and all(self._is_counted(v) for v in node.inputs)
+        return inner and all(self.is_counted(v) for v in node.inputs)
 
-    def grid_of(self, value: Value) -> Grid:
-        """Choose the grid of a current: its largest weight becomes the largest whole number.
-
-        Counts that come past all weights (identity shortcuts) do not take part: they would coarsen
-        the weights beside them, and one factor per channel may be as large as it likes.
-        """
-        axis = channel_axis(value)
-        reach = self._reach(value, past_weights=False)
-        if not reach.any():
-            reach = self._reach(value, past_weights=True)
-        least = reach[reach > 0].min() if (reach > 0).any() else 1.0
-        reach = np.where(reach > 0, reach, least)
-        tail = (1,) * (-axis - 1 if reach.size > 1 else 0)
-        return np.asarray(reach / self.largest).reshape(-1, *tail)
-
-    def _reach(self, value: Value, past_weights: bool) -> Grid:
-        """The most that one count can do to each channel; one number where channels mix."""
-        node = value.producer
-        if value in self.real:
-            return np.zeros(1)
-        if self._is_counted(value):
-            if not past_weights:
-                return np.zeros(1)
-            grid = np.broadcast_to(self.units(value).grid, value.type.shape(ONE))
-            axis = channel_axis(value) + value.type.rank
-            others = tuple(i for i in range(value.type.rank) if i != axis)
-            return np.asarray(grid.max(axis=others))
-        if isinstance(node.op, ops.Linear | ops.Conv | ops.ConvTranspose):
-            return reach_of(node.op, self._input_scale(node.op, node.inputs[0]))
-        parts = [self._reach(v, past_weights) for v in node.inputs]
-        if isinstance(node.op, MOVES):
-            return np.asarray([max(part.max() for part in parts)])
-        most: Grid = np.max(np.broadcast_arrays(*parts), axis=0)
-        factor = np.abs(factor_of(node)).reshape(-1)
-        count = as_sum(node)[1] if isinstance(node.op, MEANS) else 1
-        return np.asarray(most * factor / count)
-
-    def _input_scale(self, op: Weighted, x: Value) -> Grid:
+    def input_scale(self, op: Weighted, x: Value) -> Grid:
         """What one count stands for, per input channel."""
         grid = np.broadcast_to(self.units(x).grid, x.type.shape(ONE))
         axis = x.type.rank + (-1 if isinstance(op, ops.Linear) else -len(op.kernel) - 1)
@@ -193,8 +161,9 @@ class Grids:
     def _weights(self, op: Weighted, value: Value, grid: Grid) -> Value:
         x = value.producer.inputs[0]
         unit = np.broadcast_to(grid.reshape(-1), (outputs_of(op),))
-        scale = per_input(op, self._input_scale(op, x))
-        whole = with_weights(op, np.round(op.weight.data * scale / per_output(op, unit)), unit)
+        scale = per_input(op, self.input_scale(op, x))
+        weight = self.format.rounded(op.weight.data * scale / per_output(op, unit))
+        whole = with_weights(op, weight, unit)
         return self._add(whole, self.units(x).value, like=value)
 
     def _scaled(self, value: Value, grid: Grid) -> Value:
@@ -214,7 +183,11 @@ class Grids:
 
     def _as_current(self, counts: Whole, value: Value, grid: Grid) -> Value:
         """Counts through one whole weight per channel."""
-        return self._times(np.round(counts.grid / grid), counts.value, value)
+        factor = counts.grid / grid
+        fits = self.format.shortcuts
+        return self._times(
+            self.format.rounded(factor) if fits else np.round(factor), counts.value, value
+        )
 
     def _times(self, weight: Grid, whole: Value, value: Value) -> Value:
         if (weight == 1).all():
