@@ -58,7 +58,9 @@ def run(
         _call(lava, artifact.folder, (given, results, way), seconds)
         with np.load(results) as found:
             values = dict(found)
-    return _recorded(network, values, sizes, f"lava-nc {lava.version}")
+    tool = f"lava-nc {lava.version}"
+    tool = f"lava-dl {lava.netx} on {tool}" if way == "netx" else tool
+    return _recorded(network, values, sizes, tool)
 
 
 def _batch(kinds: Mapping[str, TensorType], inputs: Mapping[str, Numbers]) -> int:

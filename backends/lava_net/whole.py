@@ -54,19 +54,19 @@ def _currents(plan: Plan) -> Iterator[str]:
     for layer, parts in plan.currents.items():
         for part in parts:
             value, form = part.origin
-            if not (_whole_value(value, known) and form.whole and is_whole(np.array(part.profile))):
+            if not (whole_value(value, known) and form.whole and is_whole(np.array(part.profile))):
                 yield f"{layer}: the current that the host computes ({value.name}) is not whole"
     for connection in plan.connections:
         if connection.source in plan.inputs and not plan.inputs[connection.source].is_spikes:
             yield f"{connection.source}: an input over time that need not be whole"
 
 
-def _whole_value(value: Value, known: dict[Value, bool]) -> bool:
+def whole_value(value: Value, known: dict[Value, bool]) -> bool:
     """Tell whether a static value is whole whatever the input."""
     if value not in known:
         node = value.producer
         arrays = all(is_whole(array.data) for array in node.op.arrays.values())
-        operands = [_whole_value(operand, known) for operand in node.inputs]
+        operands = [whole_value(operand, known) for operand in node.inputs]
         if isinstance(node.op, ops.Round | ops.Floor):
             known[value] = True
         elif isinstance(node.op, ops.Clip):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.artifact import Deployable
-from spikec.backends.lava_net import whole
+from spikec.backends.lava_net import netx, whole
 from spikec.backends.lava_net.forms import Form
 from spikec.backends.lava_net.layout import described, unit_shape
 from spikec.backends.lava_net.neurons import amplitude_of
@@ -29,10 +29,14 @@ PAYLOAD = Path(__file__).parent / "payload"
 def write(source: Deployable, folder: Path) -> Mapping[str, Any]:
     """Write all files; give the manifest's own part."""
     plan = read(source)
-    kept = {FIXED: whole.reasons(plan)}
+    found = netx.fit(plan)
+    kept = {FIXED: whole.reasons(plan), NETX: found.reasons}
     ways = [FLOAT, *(way for way, why in kept.items() if not why)]
     store = _Store()
     network = store.network(plan)
+    if not found.reasons:
+        netx.write(found, folder / "net.net")
+        network["netx"] = netx.description(found)
     np.savez(folder / "weights.npz", **store.arrays)
     shutil.copytree(
         PAYLOAD, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*")
