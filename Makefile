@@ -50,7 +50,7 @@ contracts: $(VENV)/.ready-dev
 	@$(RUN) $(LINK)
 	$(VENV)/bin/lint-imports --no-logo
 
-tests: $(VENV)/.ready-dev
+tests: $(VENV)/.ready-dev $(VENV)/.ready-lava
 	@$(RUN) $(LINK)
 	$(TEST_ENV) $(RUN) -m pytest -n $(JOBS) --dist worksteal --durations 10 --durations-min 5
 
@@ -64,6 +64,12 @@ $(VENV)/.ready-%: $(INPUTS) | $(VENV)/bin/python
 	@echo "Installing spikec[$*] into $(VENV) (minutes on the first run: PyTorch is large) ..."
 	@$(PIP) --quiet hatchling editables
 	@$(PIP) --no-build-isolation -e ".[$*]"
+	@touch $@
+
+# Lava cannot be installed beside spikec; the tests of its backend look for it here.
+$(VENV)/.ready-lava: backends/lava_net/installing.py | $(VENV)/.ready-dev
+	@$(RUN) $(LINK)
+	$(RUN) -m spikec lava-setup --folder $(VENV)/lava
 	@touch $@
 
 $(VENV)/bin/python:

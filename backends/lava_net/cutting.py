@@ -26,16 +26,19 @@ class Cut:
     """currents of neurons, in the order of the graph, then those that the host reads"""
     behind: tuple[Node, ...]
     """nodes that decode, Output nodes left out"""
+    late: frozenset[Node]
+    """nodes that depend on what came over time"""
 
 
 def cut(graph: Graph) -> Cut:
     """Cut a graph; nothing is refused yet."""
     fed = _fed(graph)
-    before = tuple(n for n in graph if n in fed and n.inputs and _is_static(n) and not _ends(n))
-    work = _Behind(graph, fed)
+    late = _late(graph)
+    before = tuple(n for n in graph if n in fed - late and n.inputs and not _ends(n))
+    work = _Behind(graph, late)
     neurons = [n for n in graph if n.op.family is Family.NEURON]
     currents = (*(n.inputs[0] for n in neurons), *work.read)
-    leading = _static_reading(graph, fed, work.nodes)
+    leading = _static_reading(graph, fed - late, work.nodes)
     sources = [
         *(n.outputs[0] for n in neurons),
         *(n.outputs[0] for n in graph.inputs if not n.outputs[0].type.is_static),
@@ -43,8 +46,7 @@ def cut(graph: Graph) -> Cut:
         *leading,
     ]
     nodes = tuple(n for n in graph if n in work.nodes and not isinstance(n.op, ops.Output))
-    # a static network decodes nothing: its outputs stand among what comes before
-    return Cut(graph, before, dict.fromkeys(sources), tuple(currents), nodes)
+    return Cut(graph, before, dict.fromkeys(sources), tuple(currents), nodes, frozenset(late))
 
 
 def _fed(graph: Graph) -> set[Node]:
@@ -56,9 +58,14 @@ def _fed(graph: Graph) -> set[Node]:
     return found
 
 
-def _is_static(node: Node) -> bool:
-    values = [*node.inputs, *node.outputs]
-    return all(value.type.is_static for value in values)
+def _late(graph: Graph) -> set[Node]:
+    """Give the nodes that depend on inputs and have seen time."""
+    fed, found = _fed(graph), set[Node]()
+    for node in graph:
+        timed = any(not value.type.is_static for value in (*node.inputs, *node.outputs))
+        if node in fed and (timed or any(v.producer in found for v in node.inputs)):
+            found.add(node)
+    return found
 
 
 def _ends(node: Node) -> bool:
@@ -74,7 +81,7 @@ def _static_reading(graph: Graph, fed: set[Node], behind: set[Node]) -> list[Val
         if node in fed
         and value.type.is_static
         and any(
-            not isinstance(user.op, (*DRIVES, ops.Output)) and not _is_static(user)
+            not isinstance(user.op, (*DRIVES, ops.Output)) and user not in fed
             for user in value.users
             if user not in behind
         )
@@ -86,14 +93,14 @@ class _Behind:
     """The nodes that decode; from each value that they read, elementwise ops are taken over."""
 
     graph: Graph
-    fed: set[Node]
+    late: set[Node]
     nodes: set[Node] = field(default_factory=set)
     read: list[Value] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         leads = _leading_to_neurons(self.graph)
         for node in self.graph:
-            if node in leads or node not in self.fed or _is_static(node):
+            if node in leads or node not in self.late:
                 continue
             after = any(value.producer in self.nodes for value in node.inputs)
             if after or _ends(node) or not (is_linear(node) or isinstance(node.op, DRIVES)):
@@ -104,10 +111,10 @@ class _Behind:
 
     def _boundary(self, value: Value, leads: set[Node]) -> None:
         node = value.producer
-        if node in self.nodes or node not in self.fed or value.type.is_static:
+        if node in self.nodes or node not in self.late or value.type.is_static:
             return
-        if node.op.family is Family.NEURON or value in self.read:
-            return
+        if node.op.family is Family.NEURON or not node.inputs or value in self.read:
+            return  # events of neurons, and inputs over time, are there for the host to read
         moving = [v for v in node.inputs if not isinstance(v.producer.op, ops.Constant)]
         alone = len(moving) == 1 and type(node.op) in GAINS and not isinstance(node.op, ops.Delay)
         if alone and node not in leads and set(value.users) <= self.nodes:

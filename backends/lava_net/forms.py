@@ -172,9 +172,9 @@ def _leads_by_ones(x: TensorType) -> bool:
 
 def _per_channel(gain: Numbers) -> Numbers | None:
     """Give one number per channel, where that is all there is."""
-    image = gain.reshape(gain.shape[-3:]) if gain.ndim >= 3 else None
-    if image is None or gain.size != image.size:
+    if gain.ndim < 3 or gain.size != np.prod(gain.shape[-3:]):
         return None
+    image = gain.reshape(gain.shape[-3:])
     first = image[:, :1, :1]
     return first.reshape(-1) if bool((image == first).all()) else None
 

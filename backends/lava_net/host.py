@@ -81,8 +81,10 @@ _RULES: Mapping[type[Op], Callable[[Any, Node], tuple[str, Options]]] = {
     ops.Softmax: _softmax,
     ops.MeanReadout: _mean,
     ops.WindowReadout: _window,
+    ops.DifferentialReadout: _word("differential"),
     ops.CumulativeSum: _word("sum"),
     ops.LastStep: _word("last"),
     ops.SumOverTime: _word("total"),
     ops.MeanOverTime: _word("average"),
+    ops.AndOverTime: _word("least"),
 }

@@ -192,7 +192,7 @@ def _source_of(current: Current) -> Value | None:
 def _message_bits(value: Value) -> int:
     op = value.producer.op
     bounded = isinstance(op, ops.Clip) and op.low is not None and op.high is not None
-    return 8 if bounded and op.low >= -128 and op.high <= 255 else MESSAGE  # type: ignore[attr-defined, operator]
+    return 8 if bounded and op.low >= -128 and op.high <= 255 else MESSAGE  # type: ignore[attr-defined]
 
 
 def _writable(form: Form) -> Form:

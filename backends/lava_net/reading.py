@@ -71,7 +71,8 @@ class _Reader:
             if self.problems:
                 continue
             connections += [_connection(layer, p) for p in paths if not _is_current(p)]
-            driving = [_current(layer, p, self.steps) for p in paths if _is_current(p)]
+            started = [path for path in paths if _is_current(path)]
+            driving = [_current(layer, p, i, self.steps) for i, p in enumerate(started)]
             maps += [node for _, node in driving if node]
             if driving:
                 currents[layer.name] = tuple(current for current, _ in driving)
@@ -145,11 +146,14 @@ def _alone(cut_: Cut, wanted: Value, steps: int) -> Numbers:
         raise Refused(*strange)
     count = min(steps, 1 + sum(_transient(node) for node in piece))
     sizes = Sizes(1, count)
-    feed = {n.name: np.zeros(n.outputs[0].type.shape(sizes)) for n in piece.inputs}
-    bound = any(not n.outputs[0].type.is_static for n in piece.inputs)
-    result = run(piece, feed, "reference", steps=None if bound else count, dtype="float64")
+    feed = {n.name: _zeros(n.outputs[0].type, sizes) for n in piece.inputs}
+    result = run(piece, feed, "reference", steps=count, dtype="float64")
     assert not isinstance(result, tuple)  # a piece has one output
     return folded(result, wanted.type, sizes).reshape(count, -1)
+
+
+def _zeros(x: TensorType, sizes: Sizes) -> Numbers:
+    return np.zeros(x.shape(sizes), x.dtype.numpy)
 
 
 def _transient(node: Node) -> int:
@@ -170,7 +174,7 @@ def _connection(layer: Layer, path: Path) -> Connection:
     return Connection(source.name, layer.name, form, path.delay, is_graded(source))
 
 
-def _current(layer: Layer, path: Path, steps: int) -> tuple[Current, HostNode | None]:
+def _current(layer: Layer, path: Path, number: int, steps: int) -> tuple[Current, HostNode | None]:
     """Give a current, and what the host has to do where weights stand on its way."""
     node, origin = path.source.producer, path.source
     profile: tuple[float, ...] = (1.0,)
@@ -181,7 +185,7 @@ def _current(layer: Layer, path: Path, steps: int) -> tuple[Current, HostNode | 
     form = form_of(path, np.ones(()))
     if form.kind == "same":
         return Current(origin.name, profile, path.delay, (origin, form)), None
-    name = f"{layer.name}<-{path.source.name}+{path.delay}@{len(path.steps)}"
+    name = f"{layer.name}<-{path.source.name}:{number}"
     mapped = HostNode(name, "affine", (origin.name,), {}, (form,))
     return Current(name, profile, path.delay, (origin, form)), mapped
 
@@ -192,6 +196,9 @@ def _shapes(cut_: Cut) -> Iterator[Problem]:
         if value.type.batch_axis is None:
             what = "a value without batch axis"
             yield Problem(what, value.producer.place, "samples on an axis of their own")
+        if isinstance(value.producer.op, DRIVES) and value.producer.inputs[0].producer in cut_.late:
+            what = "a current that depends on what neurons have sent over all steps"
+            yield Problem(what, value.producer.place, "currents that depend on inputs alone")
         if value.type.rate != 1:
             yield Problem(f"a value at another rate, {value.type}", value.producer.place, "rate 1")
     for node in cut_.graph.inputs:

@@ -16,8 +16,8 @@ A spiking network for Lava, written by spikec {version}: {steps} steps, recipe `
 - `run_lava.py`: runs it. `python run_lava.py samples.npz results.npz --way float`
 - `manifest.json`: the network (`network`), ways to run it (`ways`), and why others are missing
   (`reasons`); `weights.npz`: its numbers.
-- `snnprocs/`: the processes of its neurons, in floating and in fixed point. Nothing else may stand
-  in that folder: Lava executes every file of it.
+- `snnprocs/`: its own processes, in floating and in fixed point; `equations.py` has what their
+  neurons compute. Nothing else may stand in that folder: Lava executes every file of it.
 - `network.py` builds the process graph; `host.py` computes what comes before and behind.
 - `lava_shim.py`: lets lava-nc 0.10.0, which declares Python 3.10, run on later ones.
 

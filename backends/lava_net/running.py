@@ -17,7 +17,6 @@ from spikec.backends.lava_net.layout import folded, stored_type, unfolded
 from spikec.errors import ToolFailed, UsageError
 from spikec.executor import run_child
 from spikec.ir import Sizes, TensorType
-from spikec.ir.dims import bind
 
 Numbers = NDArray[Any]
 LIMIT = "SPIKEC_LAVA_LIMIT"
@@ -46,12 +45,7 @@ def run(
         )
     lava, network = find(python), artifact.manifest["network"]
     seconds = time_limit(limit)
-    kinds = {name: stored_type(data) for name, data in network["types"].items()}
-    sizes = Sizes(_batch(kinds, inputs), network["steps"])
-    samples: dict[str, Any] = {
-        name: folded(array, kinds[name], sizes).reshape(-1, *network["inputs"][name]["shape"])
-        for name, array in inputs.items()
-    }
+    samples, sizes = given_samples(network, inputs)
     with tempfile.TemporaryDirectory() as folder:
         given, results = Path(folder) / "samples.npz", Path(folder) / "results.npz"
         np.savez(given, **samples)
@@ -60,15 +54,30 @@ def run(
             values = dict(found)
     tool = f"lava-nc {lava.version}"
     tool = f"lava-dl {lava.netx} on {tool}" if way == "netx" else tool
-    return _recorded(network, values, sizes, tool)
+    return recorded(network, values, sizes, tool)
 
 
-def _batch(kinds: Mapping[str, TensorType], inputs: Mapping[str, Numbers]) -> int:
+def given_samples(
+    network: Mapping[str, Any], inputs: Mapping[str, Numbers]
+) -> tuple[dict[str, Any], Sizes]:
+    """Lay inputs out as run_lava.py takes them: samples first, then steps, then the rest."""
+    kinds = {name: stored_type(data) for name, data in network["types"].items()}
+    steps = network["steps"]
+    sizes = Sizes(_batch(kinds, inputs, steps), steps)
+    shapes = {name: one["shape"] for name, one in network["inputs"].items()}
+    samples = {
+        name: folded(array, kinds[name], sizes).reshape(-1, *shapes[name])
+        for name, array in inputs.items()
+    }
+    return samples, sizes
+
+
+def _batch(kinds: Mapping[str, TensorType], inputs: Mapping[str, Numbers], steps: int) -> int:
     """Give the number of samples."""
     for name, array in inputs.items():
-        bound = bind(kinds[name].dims, array.shape, {}) or {}
-        if "B" in bound:
-            return bound["B"]
+        axis = kinds[name].batch_axis
+        if axis is not None:
+            return int(array.shape[axis] // Sizes(1, steps).of(kinds[name].dims[axis]))
     raise UsageError("no input holds samples", expected="an input with a batch axis")
 
 
@@ -92,9 +101,10 @@ def _call(lava: Lava, folder: Path, files: tuple[Path, Path, str], limit: float)
         raise ToolFailed(what, where=where, remedy=_BROKEN, output=done.tail)
 
 
-def _recorded(
+def recorded(
     network: Mapping[str, Any], values: Mapping[str, Numbers], sizes: Sizes, tool: str
 ) -> Recorded:
+    """Lay results out as the runtime's values are."""
     types = {name: stored_type(data) for name, data in network["types"].items()}
 
     spikes = {

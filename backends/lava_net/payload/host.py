@@ -64,6 +64,11 @@ def _sum(options: Node, x: list[Numbers], arrays: Mapping[str, Numbers]) -> Numb
     return np.cumsum(x[0], axis=-2)
 
 
+def _differential(options: Node, x: list[Numbers], arrays: Mapping[str, Numbers]) -> Numbers:
+    times = np.arange(1, x[0].shape[-2] + 1)
+    return np.cumsum(x[0] / times[:, np.newaxis], axis=-2)
+
+
 def _window(options: Node, x: list[Numbers], arrays: Mapping[str, Numbers]) -> Numbers:
     """Σ_p weights[p] x[p] over the last finished window; over the running one, in the first."""
     weights = np.asarray(options["weights"])
@@ -87,6 +92,10 @@ def _average(options: Node, x: list[Numbers], arrays: Mapping[str, Numbers]) -> 
     return x[0].mean(axis=-2)
 
 
+def _least(options: Node, x: list[Numbers], arrays: Mapping[str, Numbers]) -> Numbers:
+    return x[0].min(axis=-2)
+
+
 OPS = {
     "affine": _affine,
     "round": _round,
@@ -100,4 +109,6 @@ OPS = {
     "last": _last,
     "total": _total,
     "average": _average,
+    "differential": _differential,
+    "least": _least,
 }

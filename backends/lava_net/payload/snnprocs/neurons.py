@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import equations
 import numpy as np
+from clock import Clock
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort
@@ -14,9 +16,6 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-
-from snnprocs import equations
-from snnprocs.clock import Clock
 
 LARGEST = 2**23 - 1
 """states and currents of fixed point are whole numbers of 24 bits, with the sign; they saturate"""
