@@ -29,7 +29,6 @@ ROOM = 2**24
 NEVER = THRESHOLD
 MESSAGE = 24
 """bits of an input whose range is not known"""
-HARD = "convert with recipe balanced{reset=hard}, or let a pass make the reset a hard one"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,23 +59,34 @@ class Fit:
 
 def fit(plan: Plan) -> Fit:
     """Put a plan into the form of NetX."""
-    reasons = [*_chain(plan), *(r for layer in plan.layers for r in _neurons(layer))]
     first = _first(plan)
-    if isinstance(first, str):
-        reasons.append(first)
+    reasons = [*_chain(plan), *(r for layer in plan.layers for r in _neurons(layer))]
+    if first is None:
+        reasons.append(f"{plan.layers[0].name}: {_FIRST}")
     if importlib.util.find_spec("h5py") is None:
         reasons.append("the file is written by h5py, which is not installed: pip install h5py")
-    blocks: list[Block] = []
-    if not reasons and not isinstance(first, str):
-        forms = {c.target: c.form for c in plan.connections} | {plan.layers[0].name: first.form}
-        for layer in plan.layers:
-            bias = layer.bias[0] + (first.bias if layer is plan.layers[0] else 0)
-            block = Block(layer, _writable(forms[layer.name]), bias, _threshold(layer))
-            reasons += _numbers(block, graded=layer is plan.layers[0])
-            blocks.append(block)
-    if reasons or isinstance(first, str):
+    if any(_is_soft(layer) for layer in plan.layers):
+        reasons.append(_HARD)
+    if reasons or first is None:
+        return Fit(reasons=tuple(reasons))
+    forms = {c.target: c.form for c in plan.connections} | {plan.layers[0].name: first.form}
+    blocks = []
+    for layer in plan.layers:
+        bias = layer.bias[0] + (first.bias if layer is plan.layers[0] else 0)
+        blocks.append(Block(layer, _writable(forms[layer.name]), bias, _threshold(layer)))
+    reasons = [r for block in blocks for r in _numbers(block, graded=block is blocks[0])]
+    if reasons:
         return Fit(reasons=tuple(reasons))
     return Fit(tuple(blocks), first.name, first.current, first.shape, first.bits)
+
+
+_FIRST = (
+    "its current is not one convolution or matrix of whole numbers; "
+    "convert with --weight-bits 8 --input-bits 8"
+)
+_HARD = (
+    "convert with recipe balanced{reset=hard,per=layer}, or let a pass make the reset a hard one"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +141,8 @@ def _neurons(layer: Layer) -> Iterator[str]:
     if layer.neurons.process != "IntegrateFire":
         yield f"{name}: {type(layer.node.op).__name__} is no neuron of NetX"
         return
-    if options["reset"] != ops.Reset.HARD.value:
-        yield f"{name}: soft reset; neurons of NetX reset to 0: {HARD}"
+    if _is_soft(layer):
+        yield f"{name}: soft reset; neurons of NetX reset to 0"
     for option, allowed, why in _OPTIONS:
         if options[option] != allowed:
             yield f"{name}: {why}"
@@ -143,6 +153,10 @@ def _neurons(layer: Layer) -> Iterator[str]:
         yield f"{name}: a threshold per channel; NetX has one per layer: recipe option per=layer"
     elif not is_whole(values["threshold"]) or values["threshold"][0] > THRESHOLD:
         yield f"{name}: a threshold of {values['threshold'][0]:g}, not whole or above {THRESHOLD}"
+
+
+def _is_soft(layer: Layer) -> bool:
+    return layer.neurons.options.get("reset") == ops.Reset.SOFT.value
 
 
 _OPTIONS = (
@@ -161,22 +175,19 @@ def _threshold(layer: Layer) -> int:
     return int(layer.neurons.values["threshold"][0]) - (not above)
 
 
-def _first(plan: Plan) -> _First | str:
+def _first(plan: Plan) -> _First | None:
     """Find the weights in front of the first neurons, and the numbers that they meet."""
     layer = plan.layers[0]
     parts = plan.currents.get(layer.name, ())
     nodes = {node.name: node for node in plan.before}
-    why = f"{layer.name}: its current is not one convolution or matrix of whole numbers; "
-    why += "convert with --weight-bits 8"
     if len(parts) != 1 or parts[0].profile != (1.0,) or parts[0].delay:
-        return why
-    node = nodes.get(parts[0].value)
-    if node is None or node.op != "affine" or len(node.maps) != 1:
-        return why
-    form = node.maps[0]
-    source = _source_of(parts[0])
-    if form.kind == "same" or source is None or not whole_value(source, {}) or not form.whole:
-        return why
+        return None
+    node, source = nodes.get(parts[0].value), _source_of(parts[0])
+    if node is None or node.op != "affine" or len(node.maps) != 1 or source is None:
+        return None
+    (form,) = node.maps
+    if form.kind == "same" or not whole_value(source, {}) or not form.whole:
+        return None
     bias = np.zeros(layer.size) if node.bias is None else node.bias
     shape = tuple(form.options["input"]) if form.kind == "conv" else (form.options["shape"][1],)
     return _First(source.name, node.name, form, bias, shape, _message_bits(source))
@@ -190,9 +201,11 @@ def _source_of(current: Current) -> Value | None:
 
 
 def _message_bits(value: Value) -> int:
+    """8 where the input is known to have no more."""
     op = value.producer.op
-    bounded = isinstance(op, ops.Clip) and op.low is not None and op.high is not None
-    return 8 if bounded and op.low >= -128 and op.high <= 255 else MESSAGE  # type: ignore[attr-defined]
+    if not isinstance(op, ops.Clip) or op.low is None or op.high is None:
+        return MESSAGE
+    return 8 if op.low >= -128 and op.high <= 255 else MESSAGE
 
 
 def _writable(form: Form) -> Form:

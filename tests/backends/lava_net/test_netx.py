@@ -115,6 +115,7 @@ def test_all_reasons_stand_together_and_in_the_error(tmp_path: Path) -> None:
     artifact = program.export("lava_net", tmp_path / "out")
     told = "\n".join(artifact.manifest["reasons"]["netx"])
     assert told.count("soft reset") == 2
+    assert told.count("balanced{reset=hard") == 1
     assert "not one convolution or matrix of whole numbers" in told
     with pytest.raises(UsageError, match="cannot be run as 'netx'") as caught:
         LavaExporter().run(artifact, {}, "netx")
