@@ -2,8 +2,8 @@
 
     python -m benchmarks.export_lava [--images 50] [--steps 16] [--nets lenet mlp residual]
 
-Each network is converted three times: by recipe `rate` in floating point; the same with weights and
-inputs of 8 bits, which runs in fixed point too; and with hard reset and one threshold per layer, in
+Each network is converted three times: by recipe `rate` in floating point; the same with weights of 8 and
+inputs of 4 bits, which runs in fixed point too; and with hard reset and one threshold per layer, in
 8 bits, which NetX holds where there are no branches.  Accuracies are of all test images, by the
 layerwise engine.  Lava is found as `spikec lava-setup` says; data as `benchmarks/mnist_nets.py`.
 """
@@ -26,13 +26,14 @@ from spikec.data import Data, read_data
 
 CALIBRATION = 512
 NETS = {"lenet": mnist_nets.lenet, "mlp": mnist_nets.mlp, "residual": mnist_nets.residual}
-HARD = "balanced{reset=hard,per=layer}"
+HARD = "balanced{reset=hard,per=layer,alpha=0.5}"
+"""half of the largest current as threshold: a hard reset loses what is above it"""
 PROGRAMS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "rate": ("rate", {}),
-    "rate, 8 bits": ("rate", {"weight_bits": 8, "input_bits": 8}),
+    "rate, 8 bits": ("rate", {"weight_bits": 8, "input_bits": 4}),
     "hard reset, 8 bits": (
         HARD,
-        {"weight_bits": 8, "input_bits": 8, "weight_options": "per=layer"},
+        {"weight_bits": 8, "input_bits": 4, "weight_options": "per=layer"},
     ),
 }
 

@@ -34,11 +34,12 @@ def cut(graph: Graph) -> Cut:
     """Cut a graph; nothing is refused yet."""
     fed = _fed(graph)
     late = _late(graph)
-    before = tuple(n for n in graph if n in fed - late and n.inputs and not _ends(n))
+    early = fed - late
+    before = tuple(n for n in graph if n in early and n.inputs and not _ends(n))
     work = _Behind(graph, late)
     neurons = [n for n in graph if n.op.family is Family.NEURON]
     currents = (*(n.inputs[0] for n in neurons), *work.read)
-    leading = _static_reading(graph, fed - late, work.nodes)
+    leading = _static_reading(graph, early, work.nodes)
     sources = [
         *(n.outputs[0] for n in neurons),
         *(n.outputs[0] for n in graph.inputs if not n.outputs[0].type.is_static),
@@ -72,16 +73,16 @@ def _ends(node: Node) -> bool:
     return isinstance(node.op, ops.Output)
 
 
-def _static_reading(graph: Graph, fed: set[Node], behind: set[Node]) -> list[Value]:
+def _static_reading(graph: Graph, early: set[Node], behind: set[Node]) -> list[Value]:
     """Give static values of the host that connections add to what comes over time."""
     return [
         value
         for node in graph
         for value in node.outputs
-        if node in fed
+        if node in early
         and value.type.is_static
         and any(
-            not isinstance(user.op, (*DRIVES, ops.Output)) and user not in fed
+            not isinstance(user.op, (*DRIVES, ops.Output)) and user not in early
             for user in value.users
             if user not in behind
         )

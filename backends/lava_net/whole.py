@@ -14,7 +14,7 @@ from spikec.ir import Value, ops
 
 Numbers = NDArray[Any]
 LARGEST = 2**23 - 1
-WHOLE = "convert with --weight-bits 8, which makes whole numbers of weights, thresholds and inputs"
+WHOLE = "convert with --weight-bits 8 --input-bits 4: whole weights, thresholds and inputs"
 
 
 def reasons(plan: Plan) -> tuple[str, ...]:
