@@ -82,11 +82,9 @@ def fit(plan: Plan) -> Fit:
 
 _FIRST = (
     "its current is not one convolution or matrix of whole numbers; "
-    "convert with --weight-bits 8 --input-bits 8"
+    "convert with --weight-bits 8 --input-bits 4"
 )
-_HARD = (
-    "convert with recipe balanced{reset=hard,per=layer}, or let a pass make the reset a hard one"
-)
+_HARD = "convert with recipe balanced{reset=hard,per=layer,alpha=0.5}"
 
 
 @dataclass(frozen=True, eq=False)
