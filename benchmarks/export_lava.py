@@ -5,7 +5,8 @@
 Each network is converted three times: by recipe `rate` in floating point; the same with weights of
 8 and inputs of 4 bits, which runs in fixed point too; and with hard reset and one threshold per
 layer, in these bits, which NetX holds where there are no branches.  Accuracies are of all test
-images, by the layerwise engine.  Lava is found as `spikec lava-setup` says; data as `benchmarks/mnist_nets.py`.
+images, by the layerwise engine.  Lava is found as `spikec lava-setup` says; data as
+`benchmarks/mnist_nets.py`.
 """
 
 from __future__ import annotations
