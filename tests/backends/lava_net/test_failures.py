@@ -208,3 +208,6 @@ def test_setup_leaves_an_environment_that_works_as_it_is(tmp_path: Path) -> None
         told = json.loads(done.stdout)
         assert (told["python"], told["version"]) == (first.python, "0.10.0")
         assert [path.name for path in folder.iterdir()] == [environment.STAMP]
+    quiet = [word if word != "--json" else "--quiet" for word in command]
+    done = subprocess.run(quiet, capture_output=True, text=True, timeout=200)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
