@@ -57,6 +57,8 @@ def convert(
     preprocess: Preprocess | None = None,
     seed: int = 0,
     weight_bits: int | None = None,
+    input_bits: int | None = None,
+    weight_options: str = "",
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Program:
     """Turn a pretrained network into a spiking program.
@@ -66,16 +68,19 @@ def convert(
     ``percentile{rule=ti,source=batchnorm}``; ``recipe`` is one of ``spikec.recipes()``, with
     options as in ``graded{n=6}``; ``preprocess`` is stored in the program.  Every pass is checked
     on two samples (random ones where none are given): one that promises equality and breaks it is
-    an error.  ``weight_bits`` (8, say) rounds the weights to whole numbers of so many bits, which
-    run on the processor's int8 units.  ``on_step`` hears of each pass.
+    an error.  ``weight_bits`` (8, say) rounds weights and thresholds to whole numbers, which run
+    on the processor's int8 units; ``input_bits`` rounds analog inputs as well, and with both every
+    tool computes the same events, bit for bit.  ``weight_options`` says which whole numbers a chip
+    has (``per=layer,sign=mixed-even``).  ``on_step`` hears of each pass.
     """
     from spikec.conversion import Request, convert_graph, read_recipe
     from spikec.data import Preprocess, read_data
     from spikec.ir import Graph
-    from spikec.pipeline.recipes import check_steps
+    from spikec.pipeline.recipes import Rounding, check_steps
 
     settings = preprocess or Preprocess()
-    request = Request(read_recipe(recipe), check_steps(steps), settings, seed, weight_bits)
+    rounding = Rounding(weight_bits, input_bits, weight_options)
+    request = Request(read_recipe(recipe), check_steps(steps), settings, seed, rounding)
     data = None if calibration is None else read_data(calibration)
     if example_input is None and data is not None and not isinstance(model, Graph):
         example_input = data.example(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -23,7 +23,7 @@ from spikec.pipeline import (
     parse_pipeline,
     suggestion,
 )
-from spikec.pipeline.recipes import RECIPES, Recipe, check_steps
+from spikec.pipeline.recipes import RECIPES, Recipe, Rounding, check_steps
 from spikec.program import Program
 from spikec.runtime.feed import bind_inputs
 from spikec.testing import random_inputs
@@ -41,7 +41,7 @@ class Request:
     steps: int
     preprocess: Preprocess
     seed: int = 0
-    weight_bits: int | None = None
+    rounding: Rounding = field(default_factory=Rounding)
 
 
 def convert_graph(
@@ -63,7 +63,7 @@ def convert_graph(
     inputs = None
     if calibration is not None:
         inputs = _calibration(graph, read_data(calibration), request.preprocess)
-    text = request.recipe.pipeline(steps, request.weight_bits)
+    text = request.recipe.pipeline(steps, request.rounding)
     context = Context(calibration=inputs, steps=steps, seed=request.seed)
     work = copied(graph)
     recipe = request.recipe

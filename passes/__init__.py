@@ -19,6 +19,7 @@ _HOME: dict[str, str] = {
     "neuron-model": "NeuronModel",
     "pool-before-activation": "PoolBeforeActivation",
     "quantise-between-weights": "QuantiseBetweenWeights",
+    "quantise-input": "QuantiseInput",
     "remove-dead": "RemoveDead",
     "spike-graded": "SpikeGraded",
     "spike-phased": "SpikePhased",

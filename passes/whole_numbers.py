@@ -11,6 +11,7 @@ from spikec.ir import Array, Editor, Node, ops
 from spikec.ir.edit import copied
 from spikec.pipeline import Approximately, Context, Pass, Promise
 from spikec.pipeline.bounds import STEPS_EXACT, check_bounds
+from spikec.pipeline.formats import WeightFormat
 from spikec.pipeline.grids import Whole
 from spikec.pipeline.roles import is_site, suffix
 from spikec.pipeline.whole import WholeCopy
@@ -37,7 +38,7 @@ class WholeNumbers(Pass):
         if not sites or done:
             return
         tail = suffix(edit.graph) | set(edit.graph.outputs)
-        whole = _Rewrite(edit.graph, tail, self.name, self.bits).run()
+        whole = _Rewrite(edit.graph, tail, self.name, WeightFormat(self.bits)).run()
         check_bounds(whole)
         edit.become(whole)
         context.quantised = copied(edit.graph)
@@ -52,7 +53,7 @@ class _Rewrite(WholeCopy):
         z = node.inputs[0]
         grid = self.grids.grid_of(z)
         if z in self.grids.real:  # no weight in whole numbers reaches here: the step sets the grid
-            grid = op.step.data.astype(np.float64) / self.grids.largest
+            grid = op.step.data.astype(np.float64) / self.grids.format.largest
         largest = op.step.data.astype(np.float64) * max(op.levels, -op.low)
         grid = np.maximum(grid, largest / STEPS_EXACT)  # weights this small do nothing
         step = np.maximum(1.0, np.round(op.step.data / grid))

@@ -102,6 +102,15 @@ def quant_relu(op: ops.QuantReLU, call: Call) -> str:
     return s("Mul", call.array(op.step if op.amplitude is None else op.amplitude), y)
 
 
+def quantise(op: ops.Quantise, call: Call) -> str:
+    """Amplitude · min(max(round(x / step), low), high)."""
+    s = call.scope
+    y = s("Round", s("Div", call.x, call.array(op.step)))
+    y = s("Min", s("Max", y, call.array(op.low)), call.array(op.high))
+    amplitude = op.step if op.amplitude is None else op.amplitude
+    return y if (amplitude.data == 1).all() else s("Mul", call.array(amplitude), y)
+
+
 def softmax(op: ops.Softmax, call: Call) -> str:
     """Write a Softmax or a LogSoftmax."""
     return call.scope("LogSoftmax" if op.log else "Softmax", call.x, axis=op.axis)
@@ -160,6 +169,7 @@ RULES: Mapping[type[ops.Op], Rule] = {
     ops.HardSigmoid: hard_sigmoid,
     ops.HardSwish: hard_swish,
     ops.QuantReLU: quant_relu,
+    ops.Quantise: quantise,
     ops.Softmax: softmax,
     ops.Abs: named("Abs"),
     ops.Neg: named("Neg"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from spikec.program import Program
 
 RECIPE = "One of `spikec recipes`."
-BITS = "Round weights to whole numbers of so many bits: 8 runs on int8 units."
+BITS = "Round weights and thresholds to whole numbers of so many bits: 8 runs on int8 units."
+INPUT_BITS = "Round inputs too: with --weight-bits all tools compute the same events, bit for bit."
+OPTIONS = "Which whole numbers a chip has: per=layer,sign=mixed-even,shortcuts=true,accumulator=18."
 SCALE = "Inputs are multiplied by this: 1/255."
 
 
@@ -50,7 +53,9 @@ def convert(
         typer.Option("--input", "-i", metavar="SHAPE", help=shapes.HELP, show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random choices.")] = 0,
-    weight_bits: Annotated[int | None, typer.Option(min=2, max=16, help=BITS)] = None,
+    weight_bits: Annotated[int | None, typer.Option(min=1, max=16, help=BITS)] = None,
+    weight_options: Annotated[str, typer.Option(metavar="OPTION=VALUE,...", help=OPTIONS)] = "",
+    input_bits: Annotated[int | None, typer.Option(min=2, max=16, help=INPUT_BITS)] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -59,19 +64,20 @@ def convert(
     from spikec import api
     from spikec.conversion import read_recipe
     from spikec.pipeline import parse_pipeline
-    from spikec.pipeline.recipes import check_steps
+    from spikec.pipeline.recipes import Rounding, check_steps
     from spikec.registry import pass_by_name
 
     screen = Screen(as_json=as_json, quiet=quiet)
     check_program_file("--out", out)
-    text = read_recipe(recipe).pipeline(check_steps(steps), weight_bits)
+    rounding = Rounding(weight_bits, input_bits, weight_options)
+    text = read_recipe(recipe).pipeline(check_steps(steps), rounding)
     passes = parse_pipeline(text, pass_by_name)  # before any work: what cannot be read is told
     settings = preprocess_of(scale, mean, std)
     calibration = samples.load_data(data)
     if first is not None:
         calibration = calibration.first(first)
     graph = _graph(screen, source, shapes.example_of(inputs or ()), calibration, settings)
-    ask: Any = {"preprocess": settings, "seed": seed, "weight_bits": weight_bits}
+    ask: Any = {"preprocess": settings, "seed": seed, **asdict(rounding)}
     with screen.busy(f"converting {source}", len(passes)) as tick:
 
         def told(step: Step) -> None:

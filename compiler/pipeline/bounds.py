@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -9,8 +11,20 @@ from math import prod
 import numpy as np
 
 from spikec.errors import Problem, UnsupportedModel
-from spikec.ir import Graph, Node, Op, ops
+from spikec.ir import Array, Graph, Node, Op, ops
 from spikec.ir.op import Family
+from spikec.ir.ops import (
+    CumulativeSum,
+    Difference,
+    Impulse,
+    IntegrateFire,
+    MeanReadout,
+    MultiThreshold,
+    PhasedFire,
+    PhaseScale,
+    Repeat,
+    WindowReadout,
+)
 from spikec.ir.types import Spikes
 from spikec.pipeline.weights import MOVES, Vector, Weighted, outputs_of
 
@@ -54,17 +68,25 @@ class Bound:
 Rule = Callable[[Node, list[Bound]], Bound]
 
 
-def check_bounds(graph: Graph, burst: int | None = None) -> None:
+def check_bounds(
+    graph: Graph, burst: int | None = None, steps: int | None = None, limit: float = EXACT
+) -> None:
     """Refuse a whole-number network whose sums may leave the range in which they are exact.
 
     ``burst`` is the most quanta that a neuron will send in one step; without it, time is left out.
     Behind the first sites every bound follows from levels and weights; what comes before them is
-    real and rounded once, and is not bounded here.
+    real and rounded once, and is not bounded here.  ``steps`` asks for potentials, and all else
+    that adds up over so many steps, too.  ``limit`` is what sums of one step must stay below.
     """
     known: dict[Node, Bound] = {}
     problems = []
     for node in graph:
         inputs = [known[v.producer] for v in node.inputs if v.producer in known]
+        if steps is not None and inputs and type(node.op) in OVER_TIME:
+            known[node] = over = OVER_TIME[type(node.op)](node.op, inputs[0], steps)
+            if over.most >= EXACT and inputs[0].most < EXACT:
+                what = f"sums over {steps} steps of up to {over.most:.3g}"
+                problems.append(_problem(node, what, EXACT))
         if isinstance(node.op, ops.QuantReLU):
             known[node] = bound = of_site(node.op, burst)
             step = float(node.op.step.data.max()) * max(bound.high, -bound.low)
@@ -72,10 +94,12 @@ def check_bounds(graph: Graph, burst: int | None = None) -> None:
                 problems.append(_problem(node, f"thresholds of up to {step:.3g}", STEPS_EXACT))
         elif (quanta := _events(node)) is not None:
             known[node] = quanta
+        elif isinstance(node.op, ops.Quantise) and _sends_counts(node.op.amplitude):
+            known[node] = Bound.of(node.op.low, node.op.high, 0)
         elif inputs and type(node.op) in BOUNDS:
             known[node] = bound = BOUNDS[type(node.op)](node, inputs)
-            if bound.most >= EXACT and all(b.most < EXACT for b in inputs):
-                problems.append(_problem(node, f"sums of up to {bound.most:.3g}", EXACT))
+            if bound.most >= limit and all(b.most < limit for b in inputs):
+                problems.append(_problem(node, f"sums of up to {bound.most:.3g}", limit))
     if problems:
         raise UnsupportedModel("whole numbers grow too large to be exact", problems=problems)
 
@@ -90,9 +114,13 @@ def _events(node: Node) -> Bound | None:
     signal = node.outputs[0].type.signal if node.outputs else None
     if node.op.family is not Family.NEURON or not isinstance(signal, Spikes):
         return None
-    if not (signal.amplitude.data == 1).all():
+    if not _sends_counts(signal.amplitude):
         return None
     return Bound(-signal.levels if signal.signed else 0, signal.levels, signal.levels)
+
+
+def _sends_counts(amplitude: Array | None) -> bool:
+    return amplitude is not None and bool((amplitude.data == 1).all())
 
 
 def _problem(node: Node, what: str, limit: float) -> Problem:
@@ -154,10 +182,11 @@ def _reduction(node: Node, inputs: list[Bound]) -> Bound:
 
 
 def _either(node: Node, inputs: Sequence[Bound]) -> Bound:
-    found = inputs[0]
-    for other in inputs[1:]:
-        found |= other
-    return found
+    return _either_of(inputs)
+
+
+def _either_of(bounds: Sequence[Bound]) -> Bound:
+    return functools.reduce(operator.or_, bounds)
 
 
 def _maximum(node: Node, inputs: list[Bound]) -> Bound:
@@ -175,10 +204,47 @@ def _sum(node: Node, inputs: list[Bound]) -> Bound:
 BOUNDS: Mapping[type[Op], Rule] = {
     **dict.fromkeys((ops.Linear, ops.Conv, ops.ConvTranspose), _weights),
     **dict.fromkeys((ops.Add, ops.Sub), _sum),
-    **dict.fromkeys(MOVES, _either),
+    **dict.fromkeys((*MOVES, Repeat), _either),
     **dict.fromkeys((ops.MaxPool, ops.AdaptiveMaxPool, ops.ReduceMax), _maximum),
     ops.Neg: lambda node, inputs: inputs[0].times(-1),
     **dict.fromkeys((ops.Mul, ops.Scale), _factor),
+    Impulse: lambda node, inputs: Bound.of(inputs[0].low, inputs[0].high, np.inf),
     ops.SumPool: _pool,
     ops.ReduceSum: _reduction,
 }
+
+
+def _summed(op: Op, x: Bound, steps: int) -> Bound:
+    return x.times(steps)
+
+
+def _change(op: Op, x: Bound, steps: int) -> Bound:
+    return x + x.times(-1)
+
+
+def _window(op: Op, x: Bound, steps: int) -> Bound:
+    assert isinstance(op, WindowReadout)
+    return x.times(float(np.abs(op.weights.data).sum()))
+
+
+def _phases(op: Op, x: Bound, steps: int) -> Bound:
+    assert isinstance(op, PhaseScale)
+    return _either_of([x.times(float(weight)) for weight in {*op.weights.data.flat}])
+
+
+def _potential(op: Op, x: Bound, steps: int) -> Bound:
+    """All charge, as if no event took any of it away; resets bring potentials closer to 0."""
+    start = (np.abs(a.data).max(initial=0) for n, a in op.arrays.items() if n in _STARTS)
+    most = max(map(float, start))
+    return x.times(op.window if isinstance(op, PhasedFire) else steps) + Bound(-most, most, 0)
+
+
+_STARTS = ("threshold", "v0", "reset_potential")
+OVER_TIME: Mapping[type[Op], Callable[[Op, Bound, int], Bound]] = {
+    **dict.fromkeys((IntegrateFire, MultiThreshold, PhasedFire), _potential),
+    **dict.fromkeys((CumulativeSum, MeanReadout), _summed),
+    Difference: _change,
+    WindowReadout: _window,
+    PhaseScale: _phases,
+}
+"""What adds up over time, given the bound of one step and the number of steps"""

@@ -66,11 +66,11 @@ class Chains:
         return is_site(reader) or isinstance(reader.op, ops.Output) or reader in self.behind
 
     def _measure(self) -> None:
-        """Follow the sites through the graph."""
+        """Follow the sites, and rounded inputs, through the graph."""
         self.extents = {}
         for node in self.graph:
             reached = any(self._read(node, value) is not REAL for value in node.inputs)
-            if is_site(node) or reached:
+            if is_site(node) or isinstance(node.op, ops.Quantise) or reached:
                 extent = self._extent(node)
                 self.extents |= dict.fromkeys(node.outputs, extent)
 
@@ -83,6 +83,8 @@ class Chains:
         op = node.op
         if isinstance(op, ops.QuantReLU):
             return Extent(max(op.levels, -op.low), counted=True, signed=op.low < 0)
+        if isinstance(op, ops.Quantise):
+            return Extent(max(op.high, -op.low), counted=True, signed=op.low < 0)
         values = [v for v in node.inputs if not isinstance(v.producer.op, ops.Constant)]
         parts = [self._read(node, value) for value in values]
         most, weighted = max(p.most for p in parts), any(p.weighted for p in parts)
@@ -122,7 +124,8 @@ class Chains:
 
     def _is_wide(self, value: Value) -> bool:
         extent = self.extents.get(value, REAL)
-        return not is_site(value.producer) and (not extent.counted or extent.most > self.levels)
+        counts = is_site(value.producer) or isinstance(value.producer.op, ops.Quantise)
+        return not counts and (not extent.counted or extent.most > self.levels)
 
 
 def _weight_sum(op: Weighted, signed: bool) -> float:

@@ -5,14 +5,14 @@ channel and a whole number n:
 
     z = Σ W (s k) + b   ->   n = Σ round(W s / g) k + round(b / g)
 
-The grid of a site is the largest |W s| that reaches a channel, over 2^(bits - 1) - 1, so that all
-weights fit into ``bits`` bits; factors of identity shortcuts may be larger.  Sums of currents share
-one grid; a mean over m elements becomes their sum, in units of g m.
+The grid of a site is the largest |W s| that reaches a channel, over the largest whole weight, so
+that all weights fit their format.  Sums of currents share one grid; a mean over m elements becomes
+their sum, in units of g m.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from spikec.errors import UnsupportedModel
 from spikec.ir import Array, Editor, Op, Sizes, Value, ops
 from spikec.ir.ops import CumulativeSum, Difference, PhaseScale, Repeat, WindowReadout
+from spikec.pipeline.bounds import STEPS_EXACT
 from spikec.pipeline.channels import channel_axis
+from spikec.pipeline.formats import WeightFormat
 from spikec.pipeline.means import MEANS, as_sum
 from spikec.pipeline.roles import MAXIMUM
 from spikec.pipeline.weights import (
@@ -39,6 +41,8 @@ from spikec.pipeline.weights import (
 Grid = NDArray[np.float64]
 """What one unit of a whole number stands for; broadcasts against trailing axes."""
 ONE = Sizes(1, 1)
+LARGEST_BIAS = 2.0**18
+"""units; weights that a finer grid would be for are nothing beside such a bias"""
 TEMPORAL: tuple[type[Op], ...] = (CumulativeSum, Difference, WindowReadout, PhaseScale)
 """Sums over time around a maximum; their weights are 0, 1 and -1."""
 
@@ -54,9 +58,9 @@ class Whole:
 class Grids:
     """Rewrites currents, value by value, into the graph behind ``edit``."""
 
-    def __init__(self, edit: Editor, bits: int) -> None:
+    def __init__(self, edit: Editor, weights: WeightFormat) -> None:
         self.edit = edit
-        self.largest = 2 ** (bits - 1) - 1
+        self.format = weights
         self.real: dict[Value, Value] = {}
         """values that no site reaches: computed in real numbers, as they were"""
         self.counts: dict[Value, Whole] = {}
@@ -118,6 +122,9 @@ class Grids:
         if not self._is_counted(value):
             grid = self.grid_of(value)
             return Whole(self.current(value, grid), grid)
+        if isinstance(node.op, Repeat):
+            counts = self.units(node.inputs[0])
+            return Whole(self._add(node.op, counts.value, like=value), counts.grid)
         parts = [self.units(v) for v in node.inputs]
         spread = tuple(
             np.broadcast_to(part.grid, v.type.shape(ONE)).astype(np.float64)
@@ -140,46 +147,76 @@ class Grids:
         node = value.producer
         if value in self.counts:
             return True
-        kinds: tuple[type[Op], ...] = (*MOVES, *MEANS, *MAXIMUM, *TEMPORAL)
+        kinds: tuple[type[Op], ...] = (*MOVES, *MEANS, *MAXIMUM, *TEMPORAL, Repeat)
         inner = isinstance(node.op, kinds) and bool(node.inputs)
         return inner and all(self._is_counted(v) for v in node.inputs)
 
-    def grid_of(self, value: Value) -> Grid:
+    def grid_of(self, value: Value, quantum: Grid | None = None, levels: int = 1) -> Grid:
         """Choose the grid of a current: its largest weight becomes the largest whole number.
 
-        Counts that come past all weights (identity shortcuts) do not take part: they would coarsen
-        the weights beside them, and one factor per channel may be as large as it likes.
+        Counts that come past all weights (identity shortcuts) do not take part, unless the format
+        says so: they would coarsen the weights beside them.  ``quantum`` is the current for which
+        a neuron sends one of its ``levels``.  It is the measure of channels that no weight
+        reaches; weights so small that quanta or biases become huge beside them do nothing.
         """
-        axis = channel_axis(value)
-        reach = self._reach(value, past_weights=False)
+        reach = self._most(value, self._reach_past if self.format.shortcuts else self._reach)
         if not reach.any():
-            reach = self._reach(value, past_weights=True)
+            reach = self._most(value, self._reach_past)
+        offset = self._most(value, self._offset)
+        if self.format.per_layer:
+            reach, offset = reach.max(keepdims=True), offset.max(keepdims=True)
+        else:
+            reach, offset = np.broadcast_arrays(reach, offset)
         least = reach[reach > 0].min() if (reach > 0).any() else 1.0
-        reach = np.where(reach > 0, reach, least)
-        tail = (1,) * (-axis - 1 if reach.size > 1 else 0)
-        return np.asarray(reach / self.largest).reshape(-1, *tail)
+        coarse = offset / LARGEST_BIAS
+        if quantum is not None:
+            least = by_channel(value, quantum, reach.size)
+            coarse = np.maximum(coarse, least * levels / STEPS_EXACT)
+        grid = np.maximum(np.where(reach > 0, reach, least) / self.format.largest, coarse)
+        tail = (1,) * (-channel_axis(value) - 1 if grid.size > 1 else 0)
+        return grid.reshape(-1, *tail)
 
-    def _reach(self, value: Value, past_weights: bool) -> Grid:
-        """The most that one count can do to each channel; one number where channels mix."""
+    def _most(self, value: Value, own: Callable[[Value], Grid | None]) -> Grid:
+        """The most of something in each channel of a current; one number where channels mix.
+
+        ``own`` gives what a value has by itself, or None where it passes on what it is made of.
+        """
+        found = own(value)
+        if found is not None:
+            return found
         node = value.producer
-        if value in self.real:
-            return np.zeros(1)
-        if self._is_counted(value):
-            if not past_weights:
-                return np.zeros(1)
-            grid = np.broadcast_to(self.units(value).grid, value.type.shape(ONE))
-            axis = channel_axis(value) + value.type.rank
-            others = tuple(i for i in range(value.type.rank) if i != axis)
-            return np.asarray(grid.max(axis=others))
-        if isinstance(node.op, ops.Linear | ops.Conv | ops.ConvTranspose):
-            return reach_of(node.op, self._input_scale(node.op, node.inputs[0]))
-        parts = [self._reach(v, past_weights) for v in node.inputs]
+        parts = [self._most(v, own) for v in node.inputs]
         if isinstance(node.op, MOVES):
             return np.asarray([max(part.max() for part in parts)])
         most: Grid = np.max(np.broadcast_arrays(*parts), axis=0)
         factor = np.abs(factor_of(node)).reshape(-1)
         count = as_sum(node)[1] if isinstance(node.op, MEANS) else 1
         return np.asarray(most * factor / count)
+
+    def _reach(self, value: Value) -> Grid | None:
+        """The most that one count can do by way of weights."""
+        op = value.producer.op
+        if value in self.real or self._is_counted(value):
+            return np.zeros(1)
+        if not isinstance(op, ops.Linear | ops.Conv | ops.ConvTranspose):
+            return None
+        return reach_of(op, self._input_scale(op, value.producer.inputs[0]), self.format.size_of)
+
+    def _reach_past(self, value: Value) -> Grid | None:
+        """The most that one count can do, past all weights too."""
+        if value in self.real or not self._is_counted(value):
+            return self._reach(value)
+        grid = np.broadcast_to(self.units(value).grid, value.type.shape(ONE))
+        return by_channel(value, grid)
+
+    def _offset(self, value: Value) -> Grid | None:
+        """The largest bias."""
+        op = value.producer.op
+        if value in self.real or self._is_counted(value):
+            return np.zeros(1)
+        if not isinstance(op, ops.Linear | ops.Conv | ops.ConvTranspose):
+            return None
+        return np.zeros(1) if op.bias is None else np.abs(op.bias.data.astype(np.float64))
 
     def _input_scale(self, op: Weighted, x: Value) -> Grid:
         """What one count stands for, per input channel."""
@@ -194,7 +231,8 @@ class Grids:
         x = value.producer.inputs[0]
         unit = np.broadcast_to(grid.reshape(-1), (outputs_of(op),))
         scale = per_input(op, self._input_scale(op, x))
-        whole = with_weights(op, np.round(op.weight.data * scale / per_output(op, unit)), unit)
+        weight = self.format.rounded(op.weight.data * scale / per_output(op, unit))
+        whole = with_weights(op, weight, unit)
         return self._add(whole, self.units(x).value, like=value)
 
     def _scaled(self, value: Value, grid: Grid) -> Value:
@@ -214,7 +252,11 @@ class Grids:
 
     def _as_current(self, counts: Whole, value: Value, grid: Grid) -> Value:
         """Counts through one whole weight per channel."""
-        return self._times(np.round(counts.grid / grid), counts.value, value)
+        factor = counts.grid / grid
+        fits = self.format.shortcuts
+        return self._times(
+            self.format.rounded(factor) if fits else np.round(factor), counts.value, value
+        )
 
     def _times(self, weight: Grid, whole: Value, value: Value) -> Value:
         if (weight == 1).all():
@@ -251,6 +293,15 @@ def operand_grids(value: Value, grid: Grid) -> list[Grid]:
         raise refused(value)  # one element would have to have two units
     parts = zip(node.inputs, np.split(units[1:], ends[1:-1]), shapes, strict=True)
     return [_of_channels(v, part.reshape(shape)) for v, part, shape in parts]
+
+
+def by_channel(value: Value, array: Grid, size: int | None = None) -> Grid:
+    """Give the most of what broadcasts against a value: per channel, or in all where size is 1."""
+    if size == 1 or (size is None and array.size == 1):
+        return np.asarray(array.max()).reshape(1)
+    wide = np.broadcast_to(array, value.type.shape(ONE))
+    axis = channel_axis(value) + value.type.rank
+    return np.asarray(wide.max(axis=tuple(i for i in range(wide.ndim) if i != axis)))
 
 
 def _of_channels(value: Value, units: Grid) -> Grid:

@@ -19,6 +19,37 @@ FITTED = "calibrate-neurons{samples=1024,search=true,refit=true}"
 
 
 @dataclass(frozen=True)
+class Rounding:
+    """Which numbers of a program become whole, whatever the recipe."""
+
+    weight_bits: int | None = None
+    """bits of a weight; thresholds and biases come to the same grid"""
+    input_bits: int | None = None
+    """bits of an analog input"""
+    weight_options: str = ""
+    """further options of the pass whole-weights: ``per=layer,sign=mixed-even``"""
+
+    def __post_init__(self) -> None:
+        if self.weight_options and self.weight_bits is None:
+            raise UsageError(
+                f"weights with {self.weight_options}, but of no number of bits",
+                remedy="--weight-bits 8 (weight_bits=8)",
+            )
+
+    @property
+    def entrance(self) -> str:
+        """The pass that rounds inputs, in front of all that is fitted to them."""
+        return "" if self.input_bits is None else f"quantise-input{{bits={self.input_bits}}}"
+
+    @property
+    def weights(self) -> str:
+        """The pass that rounds weights."""
+        more = f",{self.weight_options}" if self.weight_options else ""
+        bits = self.weight_bits
+        return "" if bits is None else f"whole-weights{{bits={bits}{more}}}"
+
+
+@dataclass(frozen=True)
 class Recipe(ABC):
     """A way to make a network spiking; its fields are its options."""
 
@@ -36,13 +67,21 @@ class Recipe(ABC):
     def tail(self, steps: int) -> str:
         """Give the passes behind the canonical form."""
 
-    def pipeline(self, steps: int, weight_bits: int | None = None) -> str:
-        """Give the whole pipeline as text; ``weight_bits`` makes whole numbers of weights."""
-        return f"{self._canonical()},{self.tail(steps)}{self.rounded(weight_bits)},remove-dead"
+    def pipeline(self, steps: int, rounding: Rounding | None = None) -> str:
+        """Give the whole pipeline as text."""
+        rounding = rounding or Rounding()
+        passes = (
+            self._canonical(),
+            rounding.entrance,
+            self.tail(steps),
+            self.rounded(rounding),
+            "remove-dead",
+        )
+        return ",".join(filter(None, passes))
 
-    def rounded(self, weight_bits: int | None) -> str:
+    def rounded(self, rounding: Rounding) -> str:
         """Give the pass that rounds weights, behind all the others."""
-        return "" if weight_bits is None else f",whole-weights{{bits={weight_bits}}}"
+        return rounding.weights
 
     def _canonical(self) -> str:
         check = "check-convertible" if self.gates else "check-convertible{gates=false}"
@@ -200,13 +239,20 @@ class LosslessRecipe(Recipe):
             f"spike-sum{{levels={self.burst}}}"
         )
 
-    def rounded(self, weight_bits: int | None) -> str:
+    def rounded(self, rounding: Rounding) -> str:
         """Weights are whole already, of ``bits`` bits."""
-        if weight_bits not in (None, self.bits):
+        bits = rounding.weight_bits
+        if bits not in (None, self.bits):
             raise UsageError(
-                f"weights of {weight_bits} bits, with recipe {self.name}",
+                f"weights of {bits} bits, with recipe {self.name}",
                 expected=f"those of the recipe, {self.bits}",
-                remedy=f"recipe={self.name}{{bits={weight_bits}}}",
+                remedy=f"recipe={self.name}{{bits={bits}}}",
+            )
+        if rounding.weight_options:
+            raise UsageError(
+                f"weights with {rounding.weight_options}, with recipe {self.name}",
+                expected=f"the options of the recipe: {self.name}{{bits=...}}",
+                remedy="leave them out, or use another recipe",
             )
         return ""
 

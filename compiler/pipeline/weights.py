@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from spikec.ir import Array, Node, ops
 
 Vector = NDArray[np.float64]
+Axes = tuple[int, ...]
 Weighted = ops.Linear | ops.Conv | ops.ConvTranspose
 
 MOVES = (
@@ -63,14 +65,21 @@ def per_output(op: Weighted, vector: Vector) -> Vector:
     return rows.reshape(inputs, outputs, *tail)
 
 
-def reach_of(op: Weighted, scale: Vector) -> Vector:
-    """The largest |weight · scale| per output channel."""
-    size = np.abs(op.weight.data * per_input(op, scale))
+def largest(weights: Vector, axes: Axes) -> Vector:
+    """Give the largest size along axes."""
+    return np.asarray(np.abs(weights).max(axis=axes))
+
+
+def reach_of(
+    op: Weighted, scale: Vector, size_of: Callable[[Vector, Axes], Vector] = largest
+) -> Vector:
+    """The size of weight · scale per output channel, ``size_of`` taking it over the others."""
+    weight = op.weight.data * per_input(op, scale)
     if not isinstance(op, ops.ConvTranspose):
-        return np.asarray(size.reshape(len(size), -1).max(axis=1))
+        return size_of(weight.reshape(len(weight), -1), (1,))
     inputs, outputs = op.weight.shape[:2]
-    blocks = size.reshape(op.groups, inputs // op.groups, outputs, -1)
-    return np.asarray(blocks.max(axis=(1, 3)).reshape(-1))
+    blocks = weight.reshape(op.groups, inputs // op.groups, outputs, -1)
+    return size_of(blocks, (1, 3)).reshape(-1)
 
 
 def with_weights(op: Weighted, weight: Vector, unit: Vector) -> Weighted:

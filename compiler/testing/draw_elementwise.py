@@ -59,7 +59,8 @@ def steps(d: Draft) -> None:
     if d.chance(0.3):
         step = d.array(*d.trailing(x.type), low=0.1, high=1.0)
         quantiser = ops.QuantReLU(step, d.integer(1, 7), low=d.choose(0, -3))
-        d.add(d.choose(quantiser, ops.ThresholdedReLU(d.real(0, 1))), x)
+        even = ops.Quantise(step, d.integer(-5, 0), d.integer(1, 5))
+        d.add(d.choose(quantiser, even, ops.ThresholdedReLU(d.real(0, 1))), x)
         return
     tame = d.choose(*(t for t in _UNARY if t.jumps))
     d.add(tame.op, _within(d, x, tame.ranges[0]))

@@ -218,7 +218,11 @@ def test_steps_that_are_no_whole_number_on_the_command_line(spikec: Spikec, step
         ({"seed": 2**32}, "seed = 4294967296"),
         ({"seed": 1.5}, "seed = 1.5"),
         ({"seed": True}, "seed = True"),
-        ({"weight_bits": 1}, "bits = 1"),
+        ({"weight_bits": 0}, "bits = 0"),
+        ({"input_bits": 1}, "bits = 1"),
+        ({"weight_options": "per=layer"}, "no number of bits"),
+        ({"weight_bits": 8, "weight_options": "per=row"}, "channel or layer"),
+        ({"weight_bits": 8, "weight_options": "sing=signed"}, "did you mean sign"),
         ({"weight_bits": 2.5}, "a whole number"),
     ],
 )

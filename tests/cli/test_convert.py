@@ -10,6 +10,7 @@ import pytest
 
 import spikec as package
 from spikec.ir import ops
+from spikec.pipeline.exact import inexact
 from tests.cli.conftest import Spikec, onnx_model
 from tests.passes.helpers import mlp
 
@@ -54,7 +55,22 @@ def test_weight_bits_round_the_weights_and_stand_in_the_program(
     weights = [node.op.weight.data for node in program.graph if isinstance(node.op, ops.Linear)]
     assert np.abs(weights[-1]).max() == 127
     assert (weights[-1] == np.round(weights[-1])).all()
-    assert spikec(*CONVERT, "--weight-bits", "1", "-o", "out.spk").code == 2
+    assert spikec(*CONVERT, "--weight-bits", "0", "-o", "out.spk").code == 2
+
+
+def test_input_bits_and_weight_options_make_a_program_of_whole_numbers(
+    spikec: Spikec, models: Path
+) -> None:
+    rounding = ("--weight-bits", "8", "--input-bits", "8", "--weight-options", "sign=mixed-even")
+    made = spikec(*CONVERT, *rounding, "-o", "out.spk")
+    assert made.code == 0, made.err
+    program = package.load(models / "out.spk")
+    assert "quantise-input{bits=8}" in program.recipe
+    assert program.record["whole-weights"] == {"exact": True}
+    assert inexact(program.graph) == []
+    told = spikec(*CONVERT, "--weight-options", "per=layer", "-o", "out.spk")
+    assert told.code == 2
+    assert "--weight-bits" in told.err
 
 
 def test_convert_eval_and_show_work_together(spikec: Spikec, models: Path) -> None:

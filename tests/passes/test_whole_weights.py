@@ -15,6 +15,7 @@ from spikec.ir import Array, Editor, Graph, ops
 from spikec.ir.op import Family
 from spikec.ir.types import Spikes
 from spikec.pipeline import Context
+from spikec.pipeline.recipes import Rounding
 from spikec.runtime import run, trace
 from spikec.runtime.feed import bind_inputs
 from spikec.runtime.layerwise import integers
@@ -116,6 +117,84 @@ def test_golden(golden: Golden) -> None:
     golden("whole_weights", before, after)
 
 
+def test_golden_from_the_first_layer_on(golden: Golden) -> None:
+    net = Net(2, name="layer", dyadic=True)
+    hidden = net.relu(net.linear(net.relu(net.linear(net.x, 2)), 2))
+    before, _ = both("spike-rate", net.done(net.linear(hidden, 1)))
+    text = "quantise-input{step=0.03125},whole-weights{sign=mixed-even,per=layer},remove-dead"
+    golden("whole_weights_exact", before, applied(text, before, Context(steps=STEPS)))
+
+
+def test_real_thresholds_are_kept_on_request() -> None:
+    before, after = both("spike-rate", random_net(2))
+    kept = applied("whole-weights{whole-thresholds=false},remove-dead", before, Context())
+    inner = [node.name for node in after if isinstance(node.op, ops.IntegrateFire)][1:]
+    for name in inner:  # the first layer sees the input alone
+        whole, real = (graph[name].op.arrays["threshold"].data for graph in (after, kept))
+        assert (whole == np.round(whole)).all()
+        assert (real != np.round(real)).any()
+        np.testing.assert_allclose(whole, real, rtol=0.02, atol=0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "allowed"),
+    [
+        ("bits=1", {-1, 0, 1}),
+        ("bits=3", set(range(-3, 4))),
+        ("bits=9,per=layer", set(range(-255, 256))),
+        ("bits=8,sign=mixed-even,shortcuts=true", set(range(-254, 255, 2))),
+    ],
+)
+def test_weights_are_those_of_the_format(options: str, allowed: set[int]) -> None:
+    data = calibration(random_net(4))
+    context = Context(steps=STEPS, calibration=data)
+    before = applied("spike-rate,remove-dead", quantised(random_net(4), 4, STEPS), context)
+    after = applied(f"quantise-input,whole-weights{{{options}}},remove-dead", before, context)
+    seen: set[int] = set()
+    for node in after:
+        if isinstance(node.op, ops.Conv | ops.Linear):
+            seen |= {int(w) for w in node.op.weight.data.flat}
+    assert seen <= allowed
+    assert max(seen) == max(allowed)
+
+
+def test_one_grid_per_layer_makes_one_scale_of_all_channels() -> None:
+    before, _ = both("spike-rate", random_net(2))
+    after = applied("whole-weights{per=layer},remove-dead", before, Context(steps=STEPS))
+    scales = [node.op.scale.data for node in after if isinstance(node.op, ops.Scale)]
+    assert scales
+    assert all((scale == scale[0]).all() for scale in scales)
+
+
+def test_channels_without_weights_keep_their_bias_beside_their_threshold() -> None:
+    net = Net(3)
+    hidden = net.relu(net.linear(net.relu(net.linear(net.x, 4)), 3))
+    graph = net.done(net.linear(hidden, 2))
+    for node in list(graph):
+        if node.name == "linear_2":
+            weight = node.op.arrays["weight"].data.copy()
+            weight[0] = 0
+            bias = np.array([0.3, 0.1, 40.0], np.float32)  # of the last one nothing else is left
+            weight[2] *= 1e-7
+            op = ops.Linear(Array(weight), Array(bias))
+            Editor(graph, by="test").change_op(node, op)
+    before, after = both("spike-rate", graph)
+    data = calibration(before, 8)
+    name = [node.name for node in before if isinstance(node.op, ops.IntegrateFire)][1]
+    wanted, found = (trace(g, data, record=[name], steps=20).values[name] for g in (before, after))
+    quantum = before[name].op.arrays["threshold"].data
+    np.testing.assert_array_equal(np.round(wanted / quantum)[..., [0, 2]], found[..., [0, 2]])
+    silent = np.array(after["linear_2"].op.arrays["weight"].data[0])
+    assert not silent.any()
+
+
+def test_a_narrow_accumulator_is_told_with_places() -> None:
+    before, _ = both("spike-graded{n=2}", random_net(0))
+    with pytest.raises(UnsupportedModel, match="too large") as caught:
+        applied("whole-weights{accumulator=10}", before, Context(steps=STEPS))
+    assert all("below 512" in problem.expected for problem in caught.value.problems)
+
+
 def test_neurons_of_other_kinds_are_refused_with_their_places() -> None:
     net = Net(2)
     graph = net.done(net.linear(net.relu(net.linear(net.x, 2)), 1))
@@ -129,7 +208,7 @@ def test_neurons_of_other_kinds_are_refused_with_their_places() -> None:
 def test_every_recipe_takes_weight_bits_and_says_so(recipe: str) -> None:
     graph = random_net(3)
     program = spikec.convert(graph, calibration(graph)["x"], STEPS, recipe, weight_bits=8)
-    assert "whole-weights{bits=8}" in spikec.recipes()[recipe]().pipeline(STEPS, 8)
+    assert "whole-weights{bits=8}" in spikec.recipes()[recipe]().pipeline(STEPS, Rounding(8))
     assert "whole-weights" in program.recipe
     plain = spikec.convert(graph, calibration(graph)["x"], STEPS, recipe)
     x = calibration(graph)["x"]
@@ -138,9 +217,11 @@ def test_every_recipe_takes_weight_bits_and_says_so(recipe: str) -> None:
 
 def test_lossless_has_its_own_bits() -> None:
     recipe = spikec.recipes()["lossless"]()
-    assert recipe.pipeline(4, 8) == recipe.pipeline(4)
+    assert recipe.pipeline(4, Rounding(8)) == recipe.pipeline(4)
     with pytest.raises(UsageError, match="weights of 4 bits"):
-        recipe.pipeline(4, 4)
+        recipe.pipeline(4, Rounding(4))
+    with pytest.raises(UsageError, match="per=layer"):
+        recipe.pipeline(4, Rounding(8, None, "per=layer"))
 
 
 def test_counts_with_weights_that_are_not_whole_are_no_finished_work() -> None:

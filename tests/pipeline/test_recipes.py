@@ -18,6 +18,7 @@ from spikec.errors import UnsupportedModel
 from spikec.ir import Graph
 from spikec.ir.edit import copied
 from spikec.pipeline import Context, parse_pipeline
+from spikec.pipeline.recipes import Rounding
 from spikec.registry import pass_by_name
 from spikec.runtime import run, trace
 from spikec.runtime.feed import bind_inputs
@@ -124,7 +125,7 @@ def test_a_pass_that_is_applied_twice_changes_nothing_the_second_time(
     recipe, bits = VARIANTS[variant]
     work = copied(small(seed, variant))
     context = Context(calibration=calibration(work, 24), steps=steps_of(recipe))
-    text = read_recipe(recipe).pipeline(context.steps, bits)
+    text = read_recipe(recipe).pipeline(context.steps, Rounding(bits))
     for one in parse_pipeline(text, pass_by_name):
         with refusable(bits):
             one(work, context)

@@ -223,6 +223,33 @@ class QuantReLU(Unary):
 
 
 @dataclass(frozen=True)
+class Quantise(Unary):
+    """y = amplitude min(max(round(x / step), low), high), halves to the even one.
+
+    Both broadcast against the trailing axes; amplitude is ``step`` by default.  By a power of two
+    x is divided exactly: single and double precision, and every tool, round to the same number.
+    """
+
+    step: Array
+    low: int
+    high: int
+    amplitude: Array | None = None
+
+    def infer(self, inputs: Types) -> Types:
+        check_broadcast(self.step, inputs[0], "step")
+        if self.amplitude is not None:
+            check_broadcast(self.amplitude, inputs[0], "amplitude")
+        expect(bool((self.step.data > 0).all()), f"step {self.step}", "numbers above 0")
+        expect(self.low < self.high, f"levels {self.low}..{self.high}", "low < high")
+        return super().infer(inputs)
+
+    def f(self, x: Floats) -> Floats:
+        step = self.step.astype(x.dtype)
+        amplitude = step if self.amplitude is None else self.amplitude.astype(x.dtype)
+        return np.asarray(amplitude * np.clip(np.round(x / step), self.low, self.high))
+
+
+@dataclass(frozen=True)
 class Softmax(Op):
     """y = exp(x) / Σ exp(x) along ``axis``; with ``log``: its logarithm."""
 

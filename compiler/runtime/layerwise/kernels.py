@@ -151,6 +151,12 @@ def quant_relu(op: ops.QuantReLU, inputs: Tensors, sizes: Sizes, constants: Cons
     return (inputs[0] / step).add_(0.5).floor_().clamp_(op.low, op.levels).mul_(amplitude)
 
 
+def quantise(op: ops.Quantise, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
+    step = constants(op.step)
+    amplitude = step if op.amplitude is None else constants(op.amplitude)
+    return (inputs[0] / step).round_().clamp_(op.low, op.high).mul_(amplitude)
+
+
 def max_pool(op: ops.MaxPool, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
     rank = len(op.kernel)
     if op.ceil_mode:
@@ -287,6 +293,7 @@ KERNELS: Mapping[type[Op], Kernel] = {
     ops.Clip: clip,
     ops.LeakyReLU: leaky_relu,
     ops.QuantReLU: quant_relu,
+    ops.Quantise: quantise,
     ops.Neg: _unary(torch.neg),
     ops.Abs: _unary(torch.abs),
     ops.MaxPool: max_pool,

@@ -134,6 +134,7 @@ def test_sigmoids_do_not_overflow() -> None:
         ops.Sigmoid(),
         ops.HardSwish(),
         ops.QuantReLU(Array(np.array(0.5)), 4),
+        ops.Quantise(Array(np.array(0.5)), -4, 4),
     ],
     ids=lambda op: type(op).__name__,
 )
