@@ -13,7 +13,7 @@ from spikec.backends.lava_net.matrices import bias_of
 from spikec.backends.lava_net.paths import Path, Refused, is_linear
 from spikec.backends.lava_net.plan import HostNode
 from spikec.errors import Problem
-from spikec.ir import Node, Op, ops
+from spikec.ir import Array, Node, Op, ops
 
 ONE = np.ones(())
 Options = Mapping[str, Any]
@@ -52,6 +52,20 @@ def _clip(op: ops.Clip, node: Node) -> tuple[str, Options]:
     return "clip", {"low": op.low, "high": op.high}
 
 
+def _quantise(op: ops.Quantise, node: Node) -> tuple[str, Options]:
+    shape = unit_shape(node.outputs[0].type)
+    given = {"step": op.step, "amplitude": op.step if op.amplitude is None else op.amplitude}
+    spread = {name: _spread(array, shape) for name, array in given.items()}
+    return "quantise", {**spread, "low": op.low, "high": op.high}
+
+
+def _spread(array: Array, shape: tuple[int, ...]) -> list[float]:
+    """Give one number per element, or one for all."""
+    full = np.broadcast_to(array.data.astype(np.float64), shape).reshape(-1)
+    numbers: list[float] = full.tolist()
+    return numbers[:1] if len(set(numbers)) == 1 else numbers
+
+
 def _relu(op: ops.ReLU, node: Node) -> tuple[str, Options]:
     return "clip", {"low": 0, "high": None}
 
@@ -76,6 +90,7 @@ _RULES: Mapping[type[Op], Callable[[Any, Node], tuple[str, Options]]] = {
     ops.Round: _word("round"),
     ops.Floor: _word("floor"),
     ops.Clip: _clip,
+    ops.Quantise: _quantise,
     ops.ReLU: _relu,
     ops.Sigmoid: _word("sigmoid"),
     ops.Softmax: _softmax,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spikec.backends.lava_net.forms import Form
 from spikec.backends.lava_net.plan import Connection, Current, Layer, Plan
 from spikec.backends.lava_net.whole import is_whole, whole_value
-from spikec.ir import Value, ops
+from spikec.ir import Array, Op, Value, ops
 
 Numbers = NDArray[Any]
 WEIGHT, BIAS, THRESHOLD, SUM = 127, 4095, 131071, 2**17 - 1
@@ -200,10 +200,22 @@ def _source_of(current: Current) -> Value | None:
 
 def _message_bits(value: Value) -> int:
     """8 where the input is known to have no more."""
-    op = value.producer.op
-    if not isinstance(op, ops.Clip) or op.low is None or op.high is None:
-        return MESSAGE
-    return 8 if op.low >= -128 and op.high <= 255 else MESSAGE
+    low, high = _range(value.producer.op)
+    return 8 if low >= -128 and high <= 255 else MESSAGE
+
+
+def _range(op: Op) -> tuple[float, float]:
+    """Give the least and the largest number that an op puts out."""
+    if isinstance(op, ops.Clip) and op.low is not None and op.high is not None:
+        return op.low, op.high
+    if isinstance(op, ops.Quantise):
+        size = float(_amplitude(op).data.max())
+        return size * op.low, size * op.high
+    return -np.inf, np.inf
+
+
+def _amplitude(op: ops.Quantise) -> Array:
+    return op.step if op.amplitude is None else op.amplitude
 
 
 def _writable(form: Form) -> Form:

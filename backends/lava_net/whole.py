@@ -69,6 +69,9 @@ def whole_value(value: Value, known: dict[Value, bool]) -> bool:
         operands = [whole_value(operand, known) for operand in node.inputs]
         if isinstance(node.op, ops.Round | ops.Floor):
             known[value] = True
+        elif isinstance(node.op, ops.Quantise):
+            amplitude = node.op.step if node.op.amplitude is None else node.op.amplitude
+            known[value] = is_whole(amplitude.data)
         elif isinstance(node.op, ops.Clip):
             bounds = [b for b in (node.op.low, node.op.high) if b is not None]
             known[value] = all(operands) and is_whole(np.array(bounds))

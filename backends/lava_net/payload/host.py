@@ -38,6 +38,11 @@ def _clip(options: Node, x: list[Numbers], arrays: Mapping[str, Numbers]) -> Num
     return np.clip(x[0], options["low"], options["high"])
 
 
+def _quantise(options: Node, x: list[Numbers], arrays: Mapping[str, Numbers]) -> Numbers:
+    step, amplitude = np.asarray(options["step"]), np.asarray(options["amplitude"])
+    return amplitude * np.clip(np.rint(x[0] / step), options["low"], options["high"])
+
+
 def _sigmoid(options: Node, x: list[Numbers], arrays: Mapping[str, Numbers]) -> Numbers:
     return 1 / (1 + np.exp(-x[0]))
 
@@ -101,6 +106,7 @@ OPS = {
     "round": _round,
     "floor": _floor,
     "clip": _clip,
+    "quantise": _quantise,
     "sigmoid": _sigmoid,
     "softmax": _softmax,
     "mean": _mean,

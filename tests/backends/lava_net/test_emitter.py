@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,11 @@ RECIPES = {
     "rate": 6,
     "signed": 6,
     "graded": 3,
-    "graded:8": 3,
+    "graded:5": 3,
+    "rate:8:4": 6,
+    "signed:8:4": 6,
+    "graded:5:4": 3,
+    "balanced{reset=hard,per=layer,alpha=0.5,%s}:8:4": 6,
     "lossless": 8,
     "phased": 3,
 }
@@ -85,20 +90,18 @@ def test_graphs_of_any_ops_are_run_or_refused(seed: int, tmp_path: Path) -> None
 @pytest.mark.parametrize("seed", [0, 1])
 def test_programs_of_every_recipe(recipe: str, seed: int, tmp_path: Path) -> None:
     pools = "average-pools=true"
-    text, _, bits = recipe.partition(":")
+    text, *bits = recipe.split(":")
     text = text % pools if "%" in text else f"{text}{{{pools}}}"
     graph = analog_net(seed)
-    weight_bits = int(bits) if bits else None
-    program = spikec.convert(
-        graph, calibration(graph), RECIPES[recipe], text, weight_bits=weight_bits
-    )
+    options: dict[str, Any] = dict(zip(("weight_bits", "input_bits"), map(int, bits), strict=False))
+    program = spikec.convert(graph, calibration(graph), RECIPES[recipe], text, **options)
     source = program.deployable()
     artifact = export(SIMULATED, "lava_net", source, tmp_path / "out")
     x = program.inputs(calibration(program.reference, 4, seed=3))
     found = verify(SIMULATED, source, x, artifact)
     assert found.ok, str(found)
     assert sum(np.count_nonzero(train) for train in program.run(x).spikes.values()) > 100
-    assert ("fixed" in artifact.ways) == (recipe == "lossless")
+    assert ("fixed" in artifact.ways) == (recipe == "lossless" or len(bits) == 2)
 
 
 def test_every_recipe_is_tried() -> None:

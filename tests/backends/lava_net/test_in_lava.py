@@ -19,7 +19,7 @@ from spikec.testing import random_inputs
 from spikec.verification import Verification, verify
 from tests.backends.lava_net.random_nets import random_net
 from tests.backends.lava_net.whole_nets import convolutions, dense
-from tests.passes.helpers import calibration
+from tests.passes.helpers import calibration, mlp
 from tests.passes.helpers import random_net as analog_net
 
 pytestmark = pytest.mark.slow
@@ -64,6 +64,19 @@ def test_whole_programs_are_equal_bit_for_bit_in_fixed_point(tmp_path: Path) -> 
     found = program.verify("lava_net", x, artifact)
     assert [(check.way, check.ok) for check in found.checks] == [("float", True), ("fixed", True)]
     assert [check.compared.unequal for check in found.checks] == [0, 0]
+
+
+def test_a_converted_network_runs_in_netx(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 1, (64, 12)).astype(np.float32)
+    bits: dict[str, Any] = {"weight_bits": 8, "input_bits": 4, "weight_options": "per=layer"}
+    hard = "balanced{reset=hard,per=layer,alpha=0.5}"
+    program = spikec.convert(mlp(12, 10, 8, 4), x, 12, hard, **bits)
+    artifact = program.export("lava_net", tmp_path / "out")
+    assert artifact.ways == ("float", "fixed", "netx"), artifact.manifest["reasons"]
+    found = program.verify("lava_net", x[:6], artifact)
+    assert [(c.ok, c.compared.unequal) for c in found.checks] == [(True, 0)] * 3, str(found)
+    assert program.run(x[:6]).events > 100
 
 
 @pytest.mark.parametrize("build", [convolutions, dense])
