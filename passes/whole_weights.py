@@ -53,8 +53,8 @@ class WholeWeights(Pass):
     """factors of identity shortcuts fit the bits as well"""
     whole_thresholds: bool = True
     """thresholds and potentials are rounded too"""
-    accumulator: int = 24
-    """bits of the signed sum of one step"""
+    accumulator: int = 25
+    """bits of the signed sum of one step; 25: as float32 adds exactly"""
 
     name: ClassVar[str] = "whole-weights"
     promise: ClassVar[Promise] = Approximately("weights, biases, thresholds are rounded to a grid")

@@ -73,9 +73,7 @@ def convert(
     text = read_recipe(recipe).pipeline(check_steps(steps), rounding)
     passes = parse_pipeline(text, pass_by_name)  # before any work: what cannot be read is told
     settings = preprocess_of(scale, mean, std)
-    calibration = samples.load_data(data)
-    if first is not None:
-        calibration = calibration.first(first)
+    calibration = _samples(data, first)
     graph = _graph(screen, source, shapes.example_of(inputs or ()), calibration, settings)
     ask: Any = {"preprocess": settings, "seed": seed, **asdict(rounding)}
     with screen.busy(f"converting {source}", len(passes)) as tick:
@@ -86,10 +84,12 @@ def convert(
 
         program = api.convert(graph, calibration, steps, recipe, on_step=told, **ask)
     program.save(out)
-    if as_json:
-        screen.document({"file": str(out), **summary(program), **program.record})
-    else:
-        _print(screen, program, len(calibration), out)
+    _report(screen, program, len(calibration), out)
+
+
+def _samples(data: str, first: int | None) -> Data:
+    loaded = samples.load_data(data)
+    return loaded if first is None else loaded.first(first)
 
 
 def _graph(screen: Screen, source: str, example: Any, data: Data, settings: Preprocess) -> Graph:
@@ -101,8 +101,11 @@ def _graph(screen: Screen, source: str, example: Any, data: Data, settings: Prep
         return model.load_graph(source, example)
 
 
-def _print(screen: Screen, program: Program, samples_used: int, out: Path) -> None:
+def _report(screen: Screen, program: Program, samples_used: int, out: Path) -> None:
     facts = summary(program)
+    if screen.as_json:
+        screen.document({"file": str(out), **facts, **program.record})
+        return
     screen.say(
         f"{facts['layers']} layers of {facts['neurons']:,} neurons, {facts['steps']} steps, "
         f"calibrated on {samples_used:,} samples"

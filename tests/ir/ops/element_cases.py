@@ -28,7 +28,7 @@ def _unary(op: Op, truth: Truth, draw: Draw = normal, note: str = "") -> Case:
 
 SLOPE = weights(3, 1)
 STEP = weights(3, 1, low=0.2)
-HALF, ONE = Array(np.float32(0.5)), Array(np.float32(1))
+ONE = Array(np.float32(1))
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 ACTIVATIONS = (
@@ -67,10 +67,9 @@ ACTIVATIONS = (
         lambda x: as_tensor(STEP, x) * torch.round(x / as_tensor(STEP, x)).clamp(-3, 2),
     ),
     _unary(
-        ops.Quantise(HALF, -1, 2, ONE),
-        lambda x: torch.round(x / 0.5).clamp(-1, 2),
-        halves,
-        "counts",
+        ops.Quantise(STEP, -1, 2, ONE),
+        lambda x: torch.round(x / as_tensor(STEP, x)).clamp(-1, 2),
+        note="counts",
     ),
     _unary(ops.Softmax(-1), lambda x: F.softmax(x, -1)),
     _unary(ops.Softmax(-2, log=True), lambda x: F.log_softmax(x, -2), note="log"),
