@@ -8,6 +8,7 @@ JOBS   ?= 2
 RUN     := $(VENV)/bin/python
 PIP     := $(RUN) -m pip --disable-pip-version-check install -c constraints.txt
 INPUTS  := pyproject.toml constraints.txt
+PAYLOAD := backends/lava_net/payload
 LINK    := compiler/_build/link_tree.py
 
 # One thread a worker: JOBS workers fill the machine already.
@@ -42,12 +43,14 @@ types: $(VENV)/.ready-dev
 	@$(RUN) $(LINK)
 	$(RUN) -m mypy
 	$(RUN) -m mypy --strict --no-namespace-packages --config-file= $(LINK)
+	cd $(PAYLOAD) && MYPYPATH=. $(abspath $(RUN)) -m mypy --strict --config-file= --explicit-package-bases \
+	  --ignore-missing-imports --allow-subclassing-any --allow-untyped-decorators --no-warn-return-any --cache-dir=/dev/null .
 
 contracts: $(VENV)/.ready-dev
 	@$(RUN) $(LINK)
 	$(VENV)/bin/lint-imports --no-logo
 
-tests: $(VENV)/.ready-dev
+tests: $(VENV)/.ready-dev $(VENV)/.ready-lava
 	@$(RUN) $(LINK)
 	$(TEST_ENV) $(RUN) -m pytest -n $(JOBS) --dist worksteal --durations 10 --durations-min 5
 
@@ -61,6 +64,12 @@ $(VENV)/.ready-%: $(INPUTS) | $(VENV)/bin/python
 	@echo "Installing spikec[$*] into $(VENV) (minutes on the first run: PyTorch is large) ..."
 	@$(PIP) --quiet hatchling editables
 	@$(PIP) --no-build-isolation -e ".[$*]"
+	@touch $@
+
+# Lava cannot be installed beside spikec; the tests of its backend look for it here.
+$(VENV)/.ready-lava: backends/lava_net/installing.py | $(VENV)/.ready-dev
+	@$(RUN) $(LINK)
+	$(RUN) -m spikec lava-setup --folder $(VENV)/lava
 	@touch $@
 
 $(VENV)/bin/python:

@@ -166,7 +166,7 @@ def _verify(
             expected=f"one of {source.graph.name!r} in {source.steps} steps",
             remedy="export this program again",
         )
-    timed = any(not n.inputs[0].type.is_static for n in source.graph.outputs)
+    timed = any(not v.type.is_static for n in source.graph for v in n.outputs)
     case = Case(source.graph, checked_inputs(source.graph, inputs, steps if timed else None), steps)
     checks = []
     for way in artifact.ways:
