@@ -7,6 +7,7 @@ SpikecError
 │   ├── UnsupportedModel     nodes that spikec does not know, all of them at once
 │   ├── UntraceableModel     the framework itself cannot capture the model
 │   └── BadFile              unreadable, truncated, tampered, hostile or newer than this version
+├── ToolFailed           a program that spikec runs is missing, hangs or breaks off
 ├── DataError            arrays of the wrong shape, dtype or content
 └── GraphError           a graph breaks a rule of the IR
     ├── TypeMismatch         an op cannot take these operands
@@ -97,6 +98,14 @@ class UntraceableModel(ModelError):
 
 class BadFile(ModelError):
     """The file is unreadable, truncated, tampered, hostile or newer than this version."""
+
+
+class ToolFailed(SpikecError):
+    """A program that spikec runs is missing, hangs or breaks off; ``output`` ends its last words."""
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", output: str = "") -> None:
+        told = [Problem("it had said:\n" + output)] if output else []
+        super().__init__(what, where=where, remedy=remedy, problems=told)
 
 
 class DataError(SpikecError):
