@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from spikec.ir import Family, Graph, Node
-from spikec.target.layers import Layer, depths, layers_of
+from spikec.target.layers import Layer, layers_of
 from spikec.target.model import Target
 from spikec.target.neuron_rules import node_violations, signal_violations
 from spikec.target.number_rules import accumulator_violations, number_violations
 from spikec.target.partition import Partition, in_series, partition
 from spikec.target.reach import Grid
 from spikec.target.resources import Resources, resources_of
+from spikec.target.timing import waits
 from spikec.target.violation import Rule, Violation
 
 
@@ -111,28 +112,25 @@ def _sums(layers: Iterable[Layer], target: Target) -> Iterator[Violation]:
 
 
 def _delays(layers: tuple[Layer, ...], target: Target) -> Iterator[Violation]:
-    """Refuse paths of different lengths that meet, where each connection takes time."""
-    most = target.time.max_delay
+    """Refuse delays that are too long: those of the graph, and those that even paths out."""
+    most, per = target.time.max_delay, target.time.delay_per_connection.value
+    if most is None:
+        return
+    sources = {layer.name: [c.source.producer.name for c in layer.inputs] for layer in layers}
+    roots = {name: () for names in sources.values() for name in names if name not in sources}
+    held = waits({**roots, **sources}, per) if per else {}
     for layer in layers:
-        for connection in layer.inputs:
-            steps = connection.path.delay
-            if most is not None and steps > most.value:
-                what = f"a delay of {steps} steps"
+        extra = held.get(layer.name, (0,) * len(layer.inputs))
+        for connection, wait in zip(layer.inputs, extra, strict=True):
+            steps = connection.path.delay + wait
+            if steps > most.value:
+                even = f", {wait} of them because longer paths end here" if wait else ""
+                what = f"a delay of {steps} steps from %{connection.source.producer.name}{even}"
                 where = layer.node.place
                 yield Violation(Rule.DELAY, what, where, f"at most {most.value}", _BALANCE)
-    per = target.time.delay_per_connection.value
-    if not per:
-        return
-    arrival = depths(layers, per)
-    for layer in layers:
-        lengths = sorted(set(arrival[layer.name]))
-        if len(lengths) > 1:
-            what = f"paths of {' and '.join(map(str, lengths))} steps meet"
-            expected = f"equal ones: each connection of {target.name} takes {per}"
-            yield Violation(Rule.DELAY, what, layer.node.place, expected, _BALANCE)
 
 
-_BALANCE = "balance delays: a Delay on each shorter path, or a relay layer"
+_BALANCE = "put a relay layer of neurons on the shorter path, or shorten the longer one"
 
 
 def _fan_out(layers: Iterable[Layer], target: Target) -> Iterator[Violation]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -156,16 +156,3 @@ def _after(path: Path, node: Node, position: int) -> Path:
         kernel = Kernel(op.weight.size // op.channels[1], -len(op.kernel) - 1)
     delay = path.delay + (op.steps if isinstance(op, ops.Delay) else 0)
     return replace(path, reach=reach, delay=delay, kernel=kernel, weighted=path.weighted or weighs)
-
-
-def depths(layers: tuple[Layer, ...], per_connection: int) -> Mapping[str, tuple[int, ...]]:
-    """Give the step at which each connection's events arrive, after those of the input."""
-    arrival: dict[str, tuple[int, ...]] = {}
-    for layer in layers:
-        arrival[layer.name] = tuple(
-            max(arrival.get(c.source.producer.name, (0,)), default=0)
-            + per_connection
-            + c.path.delay
-            for c in layer.inputs
-        )
-    return arrival

@@ -126,19 +126,36 @@ def skip(delay: int) -> Callable[[Editor, Value], Value]:
     return body
 
 
+EVEN = ", 1 of them because longer paths end here"
+
+
 @pytest.mark.parametrize(
-    ("delay", "told"),
+    ("delay", "most", "told"),
     [
-        (0, ["paths of 1 and 2 steps meet"]),
-        (1, []),
-        (2, ["paths of 2 and 3 steps meet"]),
-        (63, ["a delay of 63 steps", "paths of 2 and 64 steps meet"]),
+        (0, 62, []),
+        (61, 62, []),
+        (62, 62, [f"a delay of 63 steps from %first{EVEN}"]),
+        (0, 0, [f"a delay of 1 steps from %first{EVEN}"]),
+        (0, 1, []),
+        (0, None, []),
     ],
 )
-def test_skip_paths_have_to_be_as_long_as_what_they_skip(delay: int, told: list[str]) -> None:
-    found = check(spiking((4,), skip(delay)), LOIHI)
+def test_what_evens_paths_out_counts_among_the_delays(
+    delay: int, most: int | None, told: list[str]
+) -> None:
+    limit = None if most is None else Fact(most, "test")
+    target = replace(LOIHI, time=replace(LOIHI.time, max_delay=limit))
+    found = check(spiking((4,), skip(delay)), target)
     assert [v.what for v in found] == told
     assert all(v.rule is Rule.DELAY and v.where == "%last = IntegrateFire" for v in found)
+
+
+def test_without_time_per_connection_only_delays_of_the_graph_count() -> None:
+    nir = load_target("nir")
+    target = replace(nir, time=replace(nir.time, max_delay=Fact(2, "test")))
+    assert check(spiking((4,), skip(2)), target) == []
+    (found,) = check(spiking((4,), skip(3)), target)
+    assert found.what == "a delay of 3 steps from %first"
 
 
 def test_ops_that_mix_steps_are_told_where_the_host_cannot_take_them() -> None:
