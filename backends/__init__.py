@@ -33,8 +33,20 @@ def _onnx_graph() -> Exporter:
     return OnnxExporter()
 
 
+def _sanafe_chip() -> Exporter:
+    from spikec.backends.sanafe_chip import SanafeExporter
+
+    return SanafeExporter()
+
+
+_SANAFE = Needs(
+    "a simulated Loihi or TrueNorth chip, with energy and latency",
+    ("sanafe",),
+    'pip install "spikec[sanafe]"',
+)
 BACKENDS: dict[str, Backend] = {
     "onnx_graph": Backend(Needs("an ONNX model of standard ops"), _onnx_graph),
+    "sanafe_chip": Backend(_SANAFE, _sanafe_chip),
 }
 """what this version can export to"""
 
@@ -47,10 +59,5 @@ PLANNED: dict[str, Needs] = {
         "&& pip install scipy asteval h5py",
     ),
     "nir_graph": Needs("a NIR file", ("nir",), 'pip install "spikec[nir]"'),
-    "sanafe_chip": Needs(
-        "a simulated Loihi or TrueNorth chip, with energy and latency",
-        ("sanafe",),
-        'pip install "spikec[sanafe]"',
-    ),
 }
 """what later versions will export to; `spikec doctor` shows both tables"""

@@ -17,6 +17,7 @@ _HOME: dict[str, str] = {
     "keep-reference": "KeepReference",
     "nearest-to-gather": "NearestToGather",
     "neuron-model": "NeuronModel",
+    "place-cores": "PlaceCores",
     "pool-before-activation": "PoolBeforeActivation",
     "quantise-between-weights": "QuantiseBetweenWeights",
     "remove-dead": "RemoveDead",

@@ -12,6 +12,9 @@ Tree = Mapping[str, Any]
 INPUTS = 1024
 """neurons of a core for events from the host, at most"""
 
+NEVER = 1e12
+"""a threshold that no potential reaches"""
+
 
 @dataclass(frozen=True)
 class Chip:
@@ -45,7 +48,7 @@ LOIHI = Chip(
     "connections and messages as SANA-FE 2.2.9 fitted them, arch/loihi.yaml",
     target="sanafe-loihi",
     model="leaky_integrate_fire",
-    neuron={"leak_decay": 1.0, "reverse_threshold": -1e12, "reverse_reset_mode": "none"},
+    neuron={"leak_decay": 1.0, "reverse_threshold": -NEVER, "reverse_reset_mode": "none"},
     soma={
         "energy_access_neuron": 51.2e-12,
         "latency_access_neuron": 6.0e-9,
@@ -79,7 +82,7 @@ TRUENORTH = Chip(
     "Science 345(6197), 2014; SANA-FE 2.2.9, arch/truenorth.yaml has no figures",
     target="truenorth",
     model="truenorth",
-    neuron={"leak": 0.0, "reverse_threshold": -1e12, "reverse_reset_mode": "none"},
+    neuron={"leak": 0.0, "reverse_threshold": -NEVER, "reverse_reset_mode": "none"},
     soma=dict.fromkeys(LOIHI.soma, 0.0),
     synapses=dict.fromkeys(LOIHI.synapses, (26e-12, 0.0)),
     message=(0.0, 0.0, 0.0, 0.0),

@@ -18,7 +18,7 @@ NO_SANAFE = 3
 NEVER = 1e12
 """a threshold that no potential reaches"""
 PARTS = ("total", "synapse", "dendrite", "soma", "network")
-COUNTS = ("fired", "updated", "packets", "hops", "spikes")
+COUNTS = ("fired", "updated", "hops", "spikes")
 
 
 class Network:
@@ -44,7 +44,7 @@ class Network:
                 self.arrays[f"link{number}.{part}"].tolist()
                 for part in ("source", "target", "weight")
             )
-            pairs = list(zip(source, target))
+            pairs = list(zip(source, target, strict=True))
             made[link["source"]].connect_neurons_sparse(made[link["target"]], {"w": weight}, pairs)
         self.chip.load(network)
 
@@ -53,7 +53,7 @@ class Network:
         if group["kind"] == "events":
             made = network.create_neuron_group(key, group["size"])
             units = self.arrays[f"{key}.unit"].tolist()
-            for neuron, place, unit in zip(made.neurons, places, units):
+            for neuron, place, unit in zip(made.neurons, places, units, strict=True):
                 neuron.set_attributes(soma_hw_name=f"events[{unit}]", log_spikes=True)
                 neuron.map_to_core(cores[place])
             return made
@@ -68,7 +68,7 @@ class Network:
             log_spikes=not reads,
             log_potential=reads,
         )
-        for neuron, place in zip(made.neurons, places):
+        for neuron, place in zip(made.neurons, places, strict=True):
             neuron.map_to_core(cores[place])
         return made
 
@@ -81,20 +81,23 @@ class Network:
             neurons[int(index)].set_attributes(model_attributes={name: float(numbers[index])})
         self.set[key, name] = numbers.copy()
 
+    def send(self, key: str, events: np.ndarray) -> None:
+        """Give the events of a sample, [steps, sources]."""
+        neurons = self.chip.mapped_neuron_groups[key]
+        for train, neuron in zip(events.T.tolist(), neurons, strict=True):
+            neuron.set_attributes(model_attributes={"spikes": train})
+
     def prepare(self, job: dict[str, np.ndarray], sample: int, step: int) -> None:
         """Give every group what it has to know before a step of the chip.
 
         A group of depth d makes its own step t in the chip's step t + d.  Its initial potential
-        comes with its first current; behind its last step it is quiet.
+        comes with its first current; before its first step and behind its last it is quiet.
         """
         for key, group in self.groups.items():
             own = step - group["depth"]
             if group["kind"] == "events":
                 if step == 1:
-                    for train, neuron in zip(
-                        job[f"{key}.events"][sample].T, self.chip.mapped_neuron_groups[key]
-                    ):
-                        neuron.set_attributes(model_attributes={"spikes": train.tolist()})
+                    self.send(key, job[f"{key}.events"][sample])
             elif 1 <= own <= self.plan["steps"]:
                 bias = self.arrays[f"{key}.bias"][own - 1]
                 if f"{key}.current" in job:
@@ -102,7 +105,7 @@ class Network:
                 self.give(key, "bias", bias)
                 if own == 1:
                     self.give(key, "threshold", self.arrays[f"{key}.threshold"])
-            elif own == self.plan["steps"] + 1:
+            elif step == 1 or own == self.plan["steps"] + 1:
                 self.give(key, "bias", np.zeros(group["size"]))
                 self.give(key, "threshold", np.full(group["size"], NEVER))
 
@@ -134,7 +137,7 @@ def empty(network: Network, samples: int, length: int) -> dict[str, np.ndarray]:
     for key, group in network.groups.items():
         kind = np.float64 if group["kind"] == "accumulator" else np.bool_
         results[key] = np.zeros((samples, length, group["size"]), kind)
-    for name in (*PARTS, *COUNTS, "latency"):
+    for name in (*PARTS, *COUNTS, "packets", "latency"):
         results[name] = np.zeros((samples, length))
     results["cores"] = np.zeros((samples, length, len(network.plan["cores"])))
     return results
@@ -155,6 +158,7 @@ def record(network: Network, results: dict[str, np.ndarray], at: Any, seen: Any)
         results[part][at] = seen["energy"][part]
     for count in COUNTS:
         results[count][at] = measured[count][0]
+    results["packets"][at] = seen["packets_sent"]
     results["latency"][at] = seen["sim_time"]
     results["cores"][at] = [measured[f"{name}.energy"][0] for name in network.plan["cores"]]
 
@@ -174,7 +178,7 @@ def main() -> int:
     network = Network(sanafe, Path(__file__).resolve().parent)
     results = simulate(network, job)
     results["version"] = np.array(version("sanafe"))
-    np.savez_compressed(results_file, **results)
+    np.savez_compressed(results_file, allow_pickle=False, **results)
     return 0
 
 

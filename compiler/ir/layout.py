@@ -7,30 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.ir import Dim, Sizes, SymbolicDim, TensorType
-from spikec.ir.codec import kind_of
-from spikec.ir.dims import has_batch, has_time, per_step
+from spikec.ir.dims import Dim, Sizes, SymbolicDim, has_batch, has_time, per_step
+from spikec.ir.types import TensorType
 
 Numbers = NDArray[Any]
-ONE = Sizes(1, 1)
-
-
-def unit_shape(x: TensorType) -> tuple[int, ...]:
-    """Give the sizes of one sample in one step; axes of B and T keep their place."""
-    return x.step().shape(ONE)
-
-
-def elements(x: TensorType) -> int:
-    """Number of elements of one sample in one step."""
-    return int(np.prod(unit_shape(x), dtype=np.int64))
 
 
 def folded(array: Numbers, x: TensorType, sizes: Sizes) -> Numbers:
     """Give a value as [samples, steps, elements]; without time as [samples, elements]."""
     parts, leading = _parts(x, sizes)
     moved = np.moveaxis(array.reshape(parts), leading, range(len(leading)))
-    lead = moved.shape[: len(leading)]
-    flat = moved.reshape(*lead, -1)
+    flat = moved.reshape(*moved.shape[: len(leading)], -1)
     return flat if x.batch_axis is not None else flat[np.newaxis]
 
 
@@ -64,15 +51,3 @@ def _parts(x: TensorType, sizes: Sizes) -> tuple[list[int], list[int]]:
 def _factor(dim: Dim) -> Dim:
     assert isinstance(dim, SymbolicDim)
     return int(dim.coefficient)
-
-
-def described(x: TensorType) -> Any:
-    """Give a type as JSON holds it."""
-    return kind_of(TensorType).dump(x.analog())
-
-
-def stored_type(data: Any) -> TensorType:
-    """Read a type from JSON."""
-    found = kind_of(TensorType).load(data, {})
-    assert isinstance(found, TensorType)
-    return found

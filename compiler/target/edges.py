@@ -81,8 +81,8 @@ class Edges:
         return Edges(key // self.sources, key % self.sources, weight, self.targets, self.sources)
 
     def apply(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give y for one x, or for rows of them."""
-        rows = np.atleast_2d(x)
+        """Give y for one x, or for any array of them: elements on the last axis."""
+        rows = x.reshape(-1, self.sources)
         y = np.stack(
             [np.bincount(self.target, self.weight * row[self.source], self.targets) for row in rows]
         )
