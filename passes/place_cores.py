@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from spikec.errors import UnsupportedModel
-from spikec.ir import Editor, Family, Graph, Sizes, Stage
+from spikec.ir import Editor, Family, Graph, Stage
 from spikec.ir.layout import folded
-from spikec.pipeline import Context, Pass
+from spikec.pipeline import Context, Pass, first_of
 from spikec.runtime import trace
+from spikec.runtime.feed import bind_inputs
 from spikec.target import examine, layers_of, load_target, place
 from spikec.target.placement import NOTE
 from spikec.target.traffic import Events
@@ -49,11 +50,11 @@ class PlaceCores(Pass):
         """Give the mean number of events per step of each neuron."""
         if context.calibration is None or not self.samples:
             return None
-        inputs = {name: array[: self.samples] for name, array in context.calibration.items()}
+        inputs = first_of(graph, context.calibration, self.samples)
         neurons = [node for node in graph if node.op.family is Family.NEURON]
         names = [node.name for node in neurons]
         seen = trace(graph, inputs, "layerwise", record=names, steps=context.steps)
-        sizes = Sizes(len(next(iter(inputs.values()))), seen.steps)
+        sizes = bind_inputs(graph, inputs, context.steps, "float32").sizes
         return {
             node.name: np.asarray(
                 (folded(seen.values[node.name], node.outputs[0].type, sizes) != 0).mean((0, 1))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from spikec.ir import Editor, Graph, Node, Value, ops
 from spikec.ir.ops import Input
+from spikec.pipeline.extract import between
 from spikec.target.partition import Partition
 
 
@@ -37,31 +38,18 @@ def _part(
     graph: Graph, kept: Iterable[Node], given: Mapping[Value, str], wanted: Mapping[str, Value]
 ) -> Graph:
     """Copy the nodes that lead to the wanted values; given ones become inputs."""
-    needed = _leading(wanted.values(), given)
+    known = frozenset(given)
+    needed = {node for value in wanted.values() for node in between(value, known)}
     edit = Editor(Graph(graph.name, graph.stage), by="sanafe_chip")
     values: dict[Value, Value] = {}
     for value, name in given.items():
-        if value in needed:
+        if value in wanted.values() or any(user in needed for user in value.users):
             values[value] = edit.input(name, value.type, value.producer.location)
     for node in kept:
-        if not isinstance(node.op, Input) and not any(v in needed for v in node.outputs):
-            continue
-        operands = [values[value] for value in node.inputs]
-        new = edit.add_node(node.op, operands, name=node.name, location=node.location)
-        values.update(zip(node.outputs, new.outputs, strict=True))
+        if isinstance(node.op, Input) or node in needed:
+            operands = [values[value] for value in node.inputs]
+            new = edit.add_node(node.op, operands, name=node.name, location=node.location)
+            values.update(zip(node.outputs, new.outputs, strict=True))
     for name, value in wanted.items():
         edit.output(name, values[value])
     return edit.graph
-
-
-def _leading(wanted: Iterable[Value], given: Mapping[Value, str]) -> set[Value]:
-    """Give all values that the wanted ones are made of, as far as the given ones."""
-    found: set[Value] = set()
-    waiting = list(wanted)
-    while waiting:
-        value = waiting.pop()
-        if value not in found:
-            found.add(value)
-            if value not in given:
-                waiting.extend(value.producer.inputs)
-    return found

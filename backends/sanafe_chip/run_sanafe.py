@@ -168,7 +168,7 @@ def main() -> int:
     try:
         import sanafe
     except ImportError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return NO_SANAFE
     from importlib.metadata import version
 

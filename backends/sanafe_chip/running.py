@@ -25,6 +25,7 @@ from spikec.ir import Family, Graph, Sizes, Spikes, Value, ops, store
 from spikec.ir.atomic import replace_file
 from spikec.ir.layout import unfolded
 from spikec.runtime import trace
+from spikec.runtime.feed import bind_inputs
 from spikec.target.reach import shape_of
 
 Numbers = NDArray[Any]
@@ -64,7 +65,7 @@ def simulate(
     graphs, _ = store.load_all(artifact.folder / HOST)
     plan = json.loads((artifact.folder / PLAN).read_text("utf-8"))
     check_memory(plan["synapses"], memory)
-    sizes = Sizes(len(next(iter(inputs.values()))), plan["steps"])
+    sizes = bind_inputs(graphs[store.MAIN], dict(inputs), plan["steps"], "float32").sizes
     first = _host(graphs.get(BEFORE), inputs, sizes)
     job = job_of(graphs[store.MAIN], plan, artifact.folder, first, sizes)
     values = _run(artifact.folder, job, python, limit)
