@@ -8,6 +8,7 @@ JOBS   ?= 2
 RUN     := $(VENV)/bin/python
 PIP     := $(RUN) -m pip --disable-pip-version-check install -c constraints.txt
 INPUTS  := pyproject.toml constraints.txt
+PAYLOAD := backends/lava_net/payload
 LINK    := compiler/_build/link_tree.py
 
 # One thread a worker: JOBS workers fill the machine already.
@@ -42,6 +43,8 @@ types: $(VENV)/.ready-dev
 	@$(RUN) $(LINK)
 	$(RUN) -m mypy
 	$(RUN) -m mypy --strict --no-namespace-packages --config-file= $(LINK)
+	cd $(PAYLOAD) && MYPYPATH=. $(abspath $(RUN)) -m mypy --strict --config-file= --explicit-package-bases \
+	  --ignore-missing-imports --allow-subclassing-any --allow-untyped-decorators --no-warn-return-any --cache-dir=/dev/null .
 
 contracts: $(VENV)/.ready-dev
 	@$(RUN) $(LINK)

@@ -25,12 +25,26 @@ class Backend:
 
     needs: Needs
     load: Callable[[], Exporter]
+    missing: Callable[[], tuple[str, ...]] = tuple
+    """tools that are not there, of those that cannot be installed beside spikec"""
 
 
 def _onnx_graph() -> Exporter:
     from spikec.backends.onnx_graph import OnnxExporter
 
     return OnnxExporter()
+
+
+def _lava_missing() -> tuple[str, ...]:
+    from spikec.backends.lava_net.environment import seen
+
+    return () if seen() else ("Lava",)
+
+
+def _lava_net() -> Exporter:
+    from spikec.backends.lava_net import LavaExporter
+
+    return LavaExporter()
 
 
 def _sanafe_chip() -> Exporter:
@@ -46,18 +60,17 @@ _SANAFE = Needs(
 )
 BACKENDS: dict[str, Backend] = {
     "onnx_graph": Backend(Needs("an ONNX model of standard ops"), _onnx_graph),
+    "lava_net": Backend(
+        Needs("a Lava process graph, and NetX files", install="spikec lava-setup"),
+        _lava_net,
+        _lava_missing,
+    ),
     "sanafe_chip": Backend(_SANAFE, _sanafe_chip),
 }
 """what this version can export to"""
 
 PLANNED: dict[str, Needs] = {
     "torch_sim": Needs("a PyTorch module that simulates the spiking network"),
-    "lava_net": Needs(
-        "a Lava process graph, and NetX files for Loihi 2",
-        ("lava-nc", "h5py"),
-        "pip install --no-deps --ignore-requires-python lava-nc==0.10.0 "
-        "&& pip install scipy asteval h5py",
-    ),
     "nir_graph": Needs("a NIR file", ("nir",), 'pip install "spikec[nir]"'),
 }
 """what later versions will export to; `spikec doctor` shows both tables"""

@@ -101,7 +101,7 @@ class BadFile(ModelError):
 
 
 class ToolFailed(SpikecError):
-    """A program that spikec runs is missing, hangs or breaks off; ``output`` ends its last words."""
+    """A program that spikec runs is missing, hangs or breaks off; ``output``: its last words."""
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "", output: str = "") -> None:
         told = [Problem("it had said:\n" + output)] if output else []

@@ -105,6 +105,8 @@ def examine(deep: bool = False) -> Report:
 
 
 def _tools() -> tuple[Tool, ...]:
+    from spikec.backends.lava_net.environment import seen
+
     compiler = next(
         (
             found
@@ -115,6 +117,7 @@ def _tools() -> tuple[Tool, ...]:
     )
     programs = (
         Tool("C++ compiler", compiler, "faster simulation", "apt install g++"),
+        Tool("Lava", seen(), "`verify --on lava_net`", "spikec lava-setup"),
         Tool("Graphviz", shutil.which("dot") or "", "`show --dot g.svg`", "apt install graphviz"),
     )
     packages = (
@@ -127,11 +130,11 @@ def _tools() -> tuple[Tool, ...]:
 def _backends() -> tuple[BackendState, ...]:
     from spikec.backends import BACKENDS, PLANNED, Needs
 
-    def state(name: str, needs: Needs, built: bool) -> BackendState:
-        missing = tuple(d for d in needs.distributions if not versions.installed(d))
+    def state(name: str, needs: Needs, built: bool, more: tuple[str, ...] = ()) -> BackendState:
+        missing = tuple(d for d in needs.distributions if not versions.installed(d)) + more
         return BackendState(name, needs.makes, built, missing, needs.install if missing else "")
 
-    built = (state(name, backend.needs, True) for name, backend in BACKENDS.items())
+    built = (state(name, b.needs, True, b.missing()) for name, b in BACKENDS.items())
     return (*built, *(state(name, needs, False) for name, needs in PLANNED.items()))
 
 

@@ -1,8 +1,8 @@
 """How long events are under way where each connection takes time, and what evens paths out.
 
 A program has no delays but those of its Delay ops: an event acts in the step in which it is sent.
-A target whose connections take steps shifts whole layers in time, each by its longest path from the
-inputs, and holds events of shorter paths back, so that layers meet the same events as the program's.
+A target whose connections take steps shifts whole layers in time, each by its longest path from
+the inputs, and holds events of shorter paths back, so that the same events meet as in the program.
 Such delays belong to the target.  A graph that held them would say something else wherever time is
 not shifted: in the runtime, in which a Delay is a delay.  So they are data beside the graph.
 """

@@ -1,0 +1,109 @@
+"""Runs an export in Lava, in a process of its own, and lays out what came of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikec.artifact import Artifact, Recorded
+from spikec.backends.lava_net.environment import LIMITED, Lava, find
+from spikec.backends.lava_net.layout import folded, stored_type, unfolded
+from spikec.errors import ToolFailed, UsageError
+from spikec.executor import run_child
+from spikec.ir import Sizes, TensorType
+from spikec.ir.dims import bind
+
+Numbers = NDArray[Any]
+LIMIT = "SPIKEC_LAVA_LIMIT"
+SECONDS = 600.0
+_SLOW = (
+    f"give it more time ({LIMIT}, in seconds) or fewer samples: Lava takes about a millisecond per "
+    "step for small layers, a tenth of a second for large convolutions"
+)
+_BROKEN = "run `python run_lava.py samples.npz results.npz` in the export's folder by hand"
+
+
+def run(
+    artifact: Artifact,
+    inputs: Mapping[str, Numbers],
+    way: str,
+    python: str | None = None,
+    limit: float | None = None,
+) -> Recorded:
+    """Run an export in one of its ways."""
+    if way not in artifact.ways:
+        raise UsageError(
+            f"this export cannot be run as {way!r}",
+            where=str(artifact.folder),
+            expected=", ".join(artifact.ways),
+            remedy="; ".join(artifact.manifest["reasons"].get(way, ())),
+        )
+    lava, network = find(python), artifact.manifest["network"]
+    seconds = time_limit(limit)
+    kinds = {name: stored_type(data) for name, data in network["types"].items()}
+    sizes = Sizes(_batch(kinds, inputs), network["steps"])
+    samples: dict[str, Any] = {
+        name: folded(array, kinds[name], sizes).reshape(-1, *network["inputs"][name]["shape"])
+        for name, array in inputs.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        given, results = Path(folder) / "samples.npz", Path(folder) / "results.npz"
+        np.savez(given, **samples)
+        _call(lava, artifact.folder, (given, results, way), seconds)
+        with np.load(results) as found:
+            values = dict(found)
+    tool = f"lava-nc {lava.version}"
+    tool = f"lava-dl {lava.netx} on {tool}" if way == "netx" else tool
+    return _recorded(network, values, sizes, tool)
+
+
+def _batch(kinds: Mapping[str, TensorType], inputs: Mapping[str, Numbers]) -> int:
+    """Give the number of samples."""
+    for name, array in inputs.items():
+        bound = bind(kinds[name].dims, array.shape, {}) or {}
+        if "B" in bound:
+            return bound["B"]
+    raise UsageError("no input holds samples", expected="an input with a batch axis")
+
+
+def time_limit(limit: float | None) -> float:
+    """Give the seconds that a run may take."""
+    text = os.environ.get(LIMIT, "")
+    try:
+        seconds = float(text) if limit is None and text else limit
+    except ValueError:
+        raise UsageError(f"{LIMIT} = {text!r}", expected="a number of seconds") from None
+    return SECONDS if seconds is None else seconds
+
+
+def _call(lava: Lava, folder: Path, files: tuple[Path, Path, str], limit: float) -> None:
+    given, results, way = files
+    command: list[str | Path] = [lava.python, folder / "run_lava.py", given, results, "--way", way]
+    done = run_child(command, "Lava", limit, environment=LIMITED, remedy=_SLOW)
+    if done.code or not results.is_file():
+        what = f"Lava broke off (exit code {done.code})"
+        where = " ".join(map(str, command))
+        raise ToolFailed(what, where=where, remedy=_BROKEN, output=done.tail)
+
+
+def _recorded(
+    network: Mapping[str, Any], values: Mapping[str, Numbers], sizes: Sizes, tool: str
+) -> Recorded:
+    types = {name: stored_type(data) for name, data in network["types"].items()}
+
+    spikes = {
+        layer["name"]: unfolded(values[f"spikes/{layer['name']}"], types[layer["name"]], sizes)
+        for layer in network["layers"]
+        if not layer["readout"]
+    }
+    outputs = {
+        name: unfolded(values[f"outputs/{name}"], types[value], sizes)
+        for name, value in network["outputs"].items()
+    }
+    return Recorded(outputs, spikes, tool)
