@@ -47,6 +47,17 @@ def _lava_net() -> Exporter:
     return LavaExporter()
 
 
+def _sanafe_chip() -> Exporter:
+    from spikec.backends.sanafe_chip import SanafeExporter
+
+    return SanafeExporter()
+
+
+_SANAFE = Needs(
+    "a simulated Loihi or TrueNorth chip, with energy and latency",
+    ("sanafe",),
+    'pip install "spikec[sanafe]"',
+)
 BACKENDS: dict[str, Backend] = {
     "onnx_graph": Backend(Needs("an ONNX model of standard ops"), _onnx_graph),
     "lava_net": Backend(
@@ -54,16 +65,12 @@ BACKENDS: dict[str, Backend] = {
         _lava_net,
         _lava_missing,
     ),
+    "sanafe_chip": Backend(_SANAFE, _sanafe_chip),
 }
 """what this version can export to"""
 
 PLANNED: dict[str, Needs] = {
     "torch_sim": Needs("a PyTorch module that simulates the spiking network"),
     "nir_graph": Needs("a NIR file", ("nir",), 'pip install "spikec[nir]"'),
-    "sanafe_chip": Needs(
-        "a simulated Loihi or TrueNorth chip, with energy and latency",
-        ("sanafe",),
-        'pip install "spikec[sanafe]"',
-    ),
 }
 """what later versions will export to; `spikec doctor` shows both tables"""

@@ -21,6 +21,7 @@ __all__ = [
     "import_model",
     "ir",
     "load",
+    "lower",
     "recipes",
     "runtime",
     "targets",
@@ -28,7 +29,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from spikec import errors, ir, runtime
-    from spikec.api import convert, import_model, load, recipes, targets
+    from spikec.api import convert, import_model, load, lower, recipes, targets
     from spikec.data import Preprocess
     from spikec.errors import SpikecError
     from spikec.ir import Graph
@@ -59,6 +60,7 @@ _HOME = {
     "convert": "spikec.api",
     "import_model": "spikec.api",
     "load": "spikec.api",
+    "lower": "spikec.api",
     "recipes": "spikec.api",
     "targets": "spikec.api",
 }

@@ -88,6 +88,27 @@ def convert(
     return convert_graph(graph, data, request, pass_by_name, on_step)
 
 
+def lower(
+    program: Program,
+    target: str,
+    data: Any = None,
+    *,
+    refit_reset: bool = False,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Program:
+    """Fit a program to a target, and place it on its cores; the given program stays as it is.
+
+    ``target`` is one of ``spikec.targets()`` or the path of a ``.toml`` file.  Rewrites are exact,
+    and checked; what cannot be rewritten is listed in one error.  With ``data`` (samples) cores are
+    placed by measured events.  ``refit_reset`` puts up with neurons that reset to zero, with
+    thresholds fitted to the samples: an approximation, whose deviation is recorded.
+    """
+    from spikec.lowering import lower_program, lowering
+
+    text = lowering(target, refit_reset=refit_reset)
+    return lower_program(program, text, pass_by_name, data, on_step)
+
+
 def load(path: str | os.PathLike[str]) -> Program:
     """Read a program that ``Program.save`` or ``spikec convert`` wrote."""
     from spikec.program import Program

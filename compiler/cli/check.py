@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,10 +16,13 @@ from spikec.cli.screen import Screen
 from spikec.errors import UsageError
 
 if TYPE_CHECKING:
-    from spikec.target import Examination, Resources
+    from spikec.ir import Graph
+    from spikec.target import Examination, Placement, Resources
 
 PROGRAM = "A program: a .spk file."
 TARGET = "One of `spikec targets`, or the path of a .toml file."
+CORES = "Place the program, and list each core: its tile, what stands on it, how full it is."
+PICTURE = "Place the program, and draw the mesh of cores for each resource."
 FAILED = 1
 
 
@@ -30,6 +34,10 @@ def check(
     all_of_them: Annotated[
         bool, typer.Option("--all", help="Print each violation, also those of one kind.")
     ] = False,
+    cores: Annotated[bool, typer.Option("--cores", help=CORES)] = False,
+    drawn: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE.svg", help=PICTURE, show_default=False)
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -46,12 +54,58 @@ def check(
     graph, _ = model.load_stored(source)
     with screen.busy(f"checking {source}"):
         found = examine(graph, chosen)
+        placed = _placed(graph, found) if cores or drawn else None
+    if placed is not None and drawn is not None:
+        _draw(placed, drawn)
     if as_json:
-        screen.document({"program": source, **found.to_json()})
+        document = {"program": source, **found.to_json()}
+        screen.document(document if placed is None else {**document, "placement": placed.to_json()})
     else:
         _show(screen, found, all_of_them)
+        if placed is not None and cores:
+            _cores(screen, placed)
     if not found.ok:
         raise typer.Exit(FAILED)
+
+
+def _placed(graph: Graph, found: Examination) -> Placement:
+    """Give the placement that a program carries for this target, or make one."""
+    from spikec.target import layers_of, place, placement_of
+
+    own = placement_of(graph)
+    if own is not None and own.target == found.target.name:
+        return own
+    return place(layers_of(graph, set(found.partition.chip)), found.target)
+
+
+def _draw(placed: Placement, path: Path) -> None:
+    from spikec.ir.atomic import replace_file
+    from spikec.report.mesh_svg import picture
+
+    with replace_file(path) as file:
+        file.write(picture(placed).encode())
+
+
+def _cores(screen: Screen, placed: Placement) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in ("core", "tile", "parts", *placed.limits):
+        table.add_column(header, justify="right", no_wrap=header != "parts")
+    tiles = placed.mesh.tiles()
+    for core, slot in enumerate(placed.slots):
+        parts: dict[str, int] = {}
+        for part in placed.parts:
+            if part.core == core:
+                parts[part.layer] = parts.get(part.layer, 0) + 1
+        named = ", ".join(f"{n} × {name}" if n > 1 else name for name, n in parts.items())
+        shares = (f"{placed.use(name)[core]:.0%}" for name in placed.limits)
+        column, row = tiles[slot]
+        table.add_row(str(core), f"{column}, {row}", Text(named), *shares)
+    screen.show(table)
+    total = sum(messages for _, _, messages in placed.traffic)
+    screen.say(
+        f"{total:,.0f} messages between cores per step, {placed.hops:,.0f} routers passed "
+        f"({placed.unplaced_hops:,.0f} in the order of the layers)"
+    )
 
 
 def _show(screen: Screen, found: Examination, all_of_them: bool) -> None:

@@ -80,7 +80,7 @@ def convert(
 
         def told(step: Step) -> None:
             tick()
-            screen.say(_line(step))
+            screen.say(step_line(step))
 
         program = api.convert(graph, calibration, steps, recipe, on_step=told, **ask)
     program.save(out)
@@ -113,7 +113,8 @@ def _report(screen: Screen, program: Program, samples_used: int, out: Path) -> N
     screen.say(f"wrote {out}")
 
 
-def _line(step: Step) -> str:
+def step_line(step: Step) -> str:
+    """Say what a pass did."""
     change = f"deviation {step.deviation:.2e}" if step.changed else "unchanged"
     return f"{step.text:<58} {step.nodes:>5} nodes  {change:<18} {step.seconds:>6.1f} s"
 

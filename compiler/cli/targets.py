@@ -96,6 +96,8 @@ def rows(target: Target) -> Iterator[tuple[str, Any, str]]:
         if kind.absent:
             options["absent"] = [name.replace("_", "-") for name in kind.absent]
         yield f"neurons.{neuron.__name__}", options, kind.source
+        for reset, fact in kind.compartments.items():
+            yield f"neurons.{neuron.__name__}.compartments.{reset.value}", fact.value, fact.source
 
 
 def document(target: Target) -> dict[str, Any]:

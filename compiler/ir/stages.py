@@ -21,18 +21,37 @@ class StageSpec:
     """values may hold T"""
     remedy: str
     """how a graph comes to meet this spec"""
+    ends: frozenset[Family] = frozenset()
+    """further families of nodes that do not stand between neurons: a host computes them"""
 
 
 def stage_problems(graph: Graph) -> Iterator[Problem]:
     """Give everything in a graph that its stage does not admit."""
     spec = STAGES[graph.stage]
+    between = _between_neurons(graph) if spec.ends else frozenset()
     for node in graph:
         family = node.op.family
-        if family not in spec.families:
+        end = family in spec.ends and node not in between
+        if family not in spec.families and not end:
             admitted = ", ".join(sorted(f.value for f in spec.families))
             what = f"an op of the {family.value} family in {_article(graph.stage)} graph"
             yield Problem(what, node.place, f"families {admitted}", spec.remedy)
         yield from _values(node, graph.stage, spec)
+
+
+def _between_neurons(graph: Graph) -> frozenset[Node]:
+    """Give the nodes with neurons in front of them and behind them."""
+    after: set[Node] = set()
+    for node in graph:
+        before = (value.producer for value in node.inputs)
+        if any(n in after or n.op.family is Family.NEURON for n in before):
+            after.add(node)
+    ahead: set[Node] = set()
+    for node in reversed(graph.nodes):
+        users = (user for value in node.outputs for user in value.users)
+        if any(n in ahead or n.op.family is Family.NEURON for n in users):
+            ahead.add(node)
+    return frozenset(after & ahead)
 
 
 def _values(node: Node, stage: Stage, spec: StageSpec) -> Iterator[Problem]:
@@ -51,7 +70,7 @@ def _article(stage: Stage) -> str:
 
 _EVENTFUL = frozenset({Family.NEURON, Family.CODING, Family.TEMPORAL})
 _DENSE_ONLY = frozenset({Family.NORM, Family.ACTIVATION, Family.REDUCE, Family.LOGIC})
-"""What chips do not compute: a pass folds, replaces or leaves it to the host."""
+"""What chips do not compute: a pass folds or replaces it, or it stays on the host, at an end."""
 
 STAGES: dict[Stage, StageSpec] = {
     Stage.ANALOG: StageSpec(
@@ -70,6 +89,7 @@ STAGES: dict[Stage, StageSpec] = {
         families=frozenset(Family) - _DENSE_ONLY,
         spikes=True,
         time=True,
-        remedy="fold or replace the node, or leave it to the host, before placing",
+        remedy="fold or replace the node before placing",
+        ends=_DENSE_ONLY,
     ),
 }

@@ -8,6 +8,7 @@ from spikec.pipeline.base import (
     Pass,
     Promise,
     check_option,
+    first_of,
 )
 from spikec.pipeline.run import Pipeline, Step
 from spikec.pipeline.spec import (
@@ -28,6 +29,7 @@ __all__ = [
     "Promise",
     "Step",
     "check_option",
+    "first_of",
     "parse_items",
     "parse_pipeline",
     "print_pass",

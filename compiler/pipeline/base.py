@@ -11,10 +11,17 @@ from numpy.typing import NDArray
 
 from spikec.errors import UsageError
 from spikec.ir import Editor, Graph
+from spikec.ir.layout import first
 from spikec.pipeline.normal import Normal
 
 Inputs = Mapping[str, NDArray[Any]]
 """One array per Input node, by the node's name."""
+
+
+def first_of(graph: Graph, inputs: Inputs, samples: int) -> dict[str, NDArray[Any]]:
+    """Give the first samples of a graph's inputs."""
+    types = {node.name: node.outputs[0].type for node in graph.inputs}
+    return {name: first(array, types[name], samples) for name, array in inputs.items()}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from spikec.target.check import Examination, check, examine
 from spikec.target.layers import Layer, layers_of
 from spikec.target.model import Fact, Target
 from spikec.target.partition import Partition, partition
+from spikec.target.placement import Part, Placement, place, placement_of
 from spikec.target.resources import LayerUse, Resources
 from spikec.target.violation import Rule, Violation
 
@@ -13,7 +14,9 @@ __all__ = [
     "Fact",
     "Layer",
     "LayerUse",
+    "Part",
     "Partition",
+    "Placement",
     "Resources",
     "Rule",
     "Target",
@@ -23,6 +26,8 @@ __all__ = [
     "layers_of",
     "load_target",
     "partition",
+    "place",
+    "placement_of",
     "targets",
     "user_folder",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from spikec.ir import Family, Graph, Node
-from spikec.target.layers import Layer, layers_of
+from spikec.target.layers import Layer, layers_of, sources_of
 from spikec.target.model import Target
 from spikec.target.neuron_rules import node_violations, signal_violations
 from spikec.target.number_rules import accumulator_violations, number_violations
@@ -116,9 +116,7 @@ def _delays(layers: tuple[Layer, ...], target: Target) -> Iterator[Violation]:
     most, per = target.time.max_delay, target.time.delay_per_connection.value
     if most is None:
         return
-    sources = {layer.name: [c.source.producer.name for c in layer.inputs] for layer in layers}
-    roots = {name: () for names in sources.values() for name in names if name not in sources}
-    held = waits({**roots, **sources}, per) if per else {}
+    held = waits(sources_of(layers), per) if per else {}
     for layer in layers:
         extra = held.get(layer.name, (0,) * len(layer.inputs))
         for connection, wait in zip(layer.inputs, extra, strict=True):

@@ -9,6 +9,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from spikec.ir import ops
 from spikec.target.axes import Counts
 from spikec.target.layers import Connection, Layer
 from spikec.target.model import Target
@@ -155,7 +156,7 @@ def _largest(layer: Layer, options: list[list[int]], target: Target, hits: Hits)
             np.array([_sums(vector, s).max() for s in sizes])
             for vector, sizes in zip(vectors, options, strict=True)
         )
-    return _demand(neurons, synapses, bits, inputs, outputs)
+    return _demand(layer, target, (neurons, synapses, bits, inputs, outputs))
 
 
 def _channels(connection: Connection, options: list[list[int]]) -> Counts:
@@ -204,7 +205,7 @@ def demand_of(layer: Layer, sizes: Shape, target: Target, hits: Hits) -> Demand:
     outputs = np.zeros_like(neurons)
     for vectors in hits:
         outputs += outer(_sums(vector, s) for vector, s in zip(vectors, sizes, strict=True))
-    demand = _demand(neurons, synapses, bits, inputs, outputs)
+    demand = _demand(layer, target, (neurons, synapses, bits, inputs, outputs))
     return {resource: array.ravel() for resource, array in demand.items()}
 
 
@@ -212,16 +213,31 @@ def _of_blocks(connection: Connection, lengths: list[Counts]) -> Counts:
     return _channels(connection, [[int(n) for n in length] for length in lengths])
 
 
-def _demand(
-    neurons: Counts, synapses: Counts, bits: Counts, inputs: Counts, outputs: Counts
-) -> Demand:
+def _demand(layer: Layer, target: Target, counts: tuple[Counts, ...]) -> Demand:
+    """Give what blocks need; a neuron of several compartments has a synapse from itself."""
+    neurons, synapses, bits, inputs, outputs = counts
+    compartments = compartments_of(layer, target)
+    if compartments > 1:
+        each = target.cores.bits_per_synapse
+        back = neurons * (compartments - 1)
+        synapses, inputs, outputs = synapses + back, inputs + back, outputs + back
+        bits = bits + back * (0 if each is None else each.value)
     return {
-        Resource.NEURONS: neurons,
+        Resource.NEURONS: neurons * compartments,
         Resource.SYNAPSES: synapses,
         Resource.MEMORY: bits,
         Resource.INPUTS: inputs,
         Resource.OUTPUTS: outputs,
     }
+
+
+def compartments_of(layer: Layer, target: Target) -> int:
+    """Give the compartments that one neuron of a layer takes."""
+    op = layer.node.op
+    if not isinstance(op, ops.IntegrateFire) or type(op) not in target.neurons:
+        return 1
+    fact = target.neurons[type(op)].compartments.get(op.reset)
+    return 1 if fact is None else fact.value
 
 
 def _in_pieces(demand: Demand, pieces: int, limits: Mapping[Resource, int]) -> Demand:

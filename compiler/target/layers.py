@@ -156,3 +156,10 @@ def _after(path: Path, node: Node, position: int) -> Path:
         kernel = Kernel(op.weight.size // op.channels[1], -len(op.kernel) - 1)
     delay = path.delay + (op.steps if isinstance(op, ops.Delay) else 0)
     return replace(path, reach=reach, delay=delay, kernel=kernel, weighted=path.weighted or weighs)
+
+
+def sources_of(layers: tuple[Layer, ...]) -> dict[str, tuple[str, ...]]:
+    """Give the names of each layer's sources, one per connection; what the host sends has none."""
+    found = {layer.name: tuple(c.source.producer.name for c in layer.inputs) for layer in layers}
+    roots = {name: () for names in found.values() for name in names if name not in found}
+    return {**roots, **found}

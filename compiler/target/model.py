@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Generic, TypeVar
 
 from spikec.ir import Code, Op
-from spikec.ir.ops import Neuron
+from spikec.ir.ops import Neuron, Reset
 
 T = TypeVar("T")
 
@@ -58,6 +58,17 @@ class Limits:
     output_axons_per_core: Fact[int] | None = None
     fan_in: Fact[int] | None = None
     fan_out: Fact[int] | None = None
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """How the cores of one chip lie: tiles in rows and columns, messages go from tile to tile."""
+
+    width: Fact[int] | None = None
+    """tiles per row"""
+    height: Fact[int] | None = None
+    """tiles per column"""
+    cores_per_tile: Fact[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +164,9 @@ class NeuronKind:
     """by field; a field that is not named may be anything"""
     absent: tuple[str, ...] = ()
     """fields that must be left out"""
+    compartments: Mapping[Reset, Fact[int]] = field(default_factory=dict)
+    """what a neuron of that reset takes, where that is more than one compartment of a core; all
+    but one pass their potential on, and the neuron's events come back to it by a synapse"""
 
 
 @dataclass(frozen=True)
@@ -162,6 +176,7 @@ class Target:
     name: str
     about: str
     limits: Limits
+    mesh: Mesh
     cores: Cores
     weights: Weights
     precision: Precision
@@ -176,6 +191,7 @@ class Target:
 
 SECTIONS: Mapping[str, type] = {
     "limits": Limits,
+    "mesh": Mesh,
     "cores": Cores,
     "weights": Weights,
     "precision": Precision,

@@ -64,7 +64,10 @@ def signal_violations(node: Node, target: Target) -> Iterator[Violation]:
     if not isinstance(signal, Spikes):
         return
     if signal.signed and not limits.signed.value:
-        remedy = "a recipe without negative events: rate, phased, graded"
+        remedy = (
+            "a recipe without negative events: rate, phased, graded (two neurons, one for each "
+            "sign, would not know what the other has sent)"
+        )
         yield Violation(Rule.SIGNED, "negative events", node.place, "positive events", remedy)
     if limits.levels is not None and signal.levels > limits.levels.value:
         most = limits.levels.value
@@ -82,14 +85,15 @@ def signal_violations(node: Node, target: Target) -> Iterator[Violation]:
 
 
 _REMEDY: dict[type[Enum], str] = {
-    Reset: "rewrite the neurons with the other reset and measure again; or a target that has it",
+    Reset: "refit-reset (spikec lower --refit-reset), an approximation; or a target that has it",
     Leak: "neurons without leak: leak=1 in recipe balanced",
     Negative: "a recipe without negative events: rate, phased, graded",
-    Comparison: "on whole numbers θ and '>=' are θ - 1 and '>': round thresholds, then shift them",
+    Comparison: "legalise-neurons (spikec lower), in whole numbers (--input-bits, --weight-bits); "
+    "a hard reset needs thresholds above 1",
     Decision: "neurons that decide with this step's input",
 }
 _ABSENT: dict[str, str] = {
-    "v0": "begin at 0 and put v0 into the first step's bias, or fit thresholds without it",
-    "reset_potential": "shift thresholds so that the reset is to 0",
+    "v0": "legalise-neurons, where there are currents of single steps; or begin at 0",
+    "reset_potential": "legalise-neurons shifts potentials so that the reset is to 0",
     "rest_potential": "put the rest potential into the bias",
 }

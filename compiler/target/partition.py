@@ -96,6 +96,8 @@ class _Cut:
         """nodes with neurons behind them"""
         self.before = _reached(graph, lambda node: node.op.family is Family.NEURON)
         """nodes with neurons in front of them"""
+        self.eventful = _reached(graph, lambda node: any(v.type.is_spikes for v in node.outputs))
+        """nodes with events in front of them"""
 
     def run(self) -> Partition:
         """Try each place of the cut among the nodes that cannot run; keep most neurons."""
@@ -142,8 +144,7 @@ class _Cut:
         return {
             node
             for node in self.nodes
-            if node not in self.before
-            and node.op.family is not Family.NEURON
+            if node not in self.eventful
             and not isinstance(node.op, ops.Constant)
             and node in self.after
         }

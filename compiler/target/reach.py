@@ -110,8 +110,8 @@ def _scattered(node: Node, position: int, reach: Reach, shape: Shape) -> Reach:
     """Count, where axes do not tell: exact behind movements, else not too few."""
     counts = reach.fan_in()
     most = int(reach.fan_out().max(initial=0)) if isinstance(reach, Grid) else reach.most_out
-    if isinstance(node.op, _MOVES) and node.timing is not Timing.WHOLE:
-        return Scattered(_moved(node, position, counts), reach.sources, most)
+    if isinstance(node.op, MOVES) and node.timing is not Timing.WHOLE:
+        return Scattered(moved(node, position, counts), reach.sources, most)
     summing = _summing(node.op)
     if summing is not None and counts.shape == shape_of(node.inputs[0].type):
         (total,) = summing.run((counts.astype(np.float64),), ONE)
@@ -125,7 +125,7 @@ def everywhere(sources: int, shape: Shape) -> Scattered:
     return Scattered(np.full(shape, sources), sources, int(np.prod(shape, dtype=np.int64)))
 
 
-def _moved(node: Node, position: int, array: NDArray[Any]) -> NDArray[Any]:
+def moved(node: Node, position: int, array: NDArray[Any]) -> NDArray[Any]:
     """Apply an op that moves elements; what comes from other operands is 0."""
     operands = tuple(
         array if i == position else np.zeros(shape_of(value.type), array.dtype)
@@ -149,9 +149,9 @@ def _along(node: Node, position: int, reach: Grid) -> Grid:
     shape, axes = reach.shape, []
     for i, axis in enumerate(reach.axes):
         index = np.arange(1, shape[i] + 1).reshape(-1, *(1,) * (len(shape) - i - 1))
-        moved = _moved(node, position, np.broadcast_to(index, shape))
-        rest = tuple(j for j in range(moved.ndim) if j != i)
-        axes.append(axis.select(moved.max(axis=rest, initial=0) - 1))
+        carried = moved(node, position, np.broadcast_to(index, shape))
+        rest = tuple(j for j in range(carried.ndim) if j != i)
+        axes.append(axis.select(carried.max(axis=rest, initial=0) - 1))
     return Grid(tuple(axes), reach.extra)
 
 
@@ -238,15 +238,15 @@ def _reshape(node: Node, position: int, reach: Grid) -> Grid | None:
 
 
 _Rule = Callable[[Node, int, Grid], Grid | None]
-_SELECTS = (ops.Slice, ops.Flip, ops.Roll, ops.Pad, ops.Concat, ops.Tile)
-_MOVES = (*_SELECTS, ops.Reshape, ops.Permute, ops.PixelShuffle, ops.PixelUnshuffle, ops.Gather)
+SELECTS = (ops.Slice, ops.Flip, ops.Roll, ops.Pad, ops.Concat, ops.Tile)
+MOVES = (*SELECTS, ops.Reshape, ops.Permute, ops.PixelShuffle, ops.PixelUnshuffle, ops.Gather)
 _ELEMENTWISE = (
     *(ops.Add, ops.Sub, ops.Mul, ops.Div, ops.Neg, ops.Scale, ops.Cast, ops.Delay, ops.Expand),
     *(ops.Repeat, ops.Impulse, ops.CumulativeSum, ops.Difference, ops.TimeScale, ops.PhaseScale),
 )
 _RULES: Mapping[type[Op] | tuple[type[Op], ...], _Rule] = {
     _ELEMENTWISE: _elementwise,
-    _SELECTS: _along,
+    SELECTS: _along,
     ops.Linear: _linear,
     (ops.Conv, ops.ConvTranspose): _conv,
     (ops.AvgPool, ops.SumPool, ops.MaxPool): _pool,

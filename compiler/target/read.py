@@ -11,7 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from spikec.errors import BadFile, Problem
 from spikec.ir import Code, Op
-from spikec.ir.ops import OPS, Neuron
+from spikec.ir.ops import OPS, Neuron, Reset
 from spikec.target.model import SECTIONS, AnalogInput, Fact, NeuronKind, Sign, Target
 
 Table = Mapping[str, Any]
@@ -134,7 +134,7 @@ def _kind(reader: _Reader, neuron: type[Neuron], table: Table, where: str) -> Ne
         if isinstance(hints[f.name], type) and issubclass(hints[f.name], Enum)
     }
     optional = [_dashed(f.name) for f in fields(neuron) if _optional(hints[f.name])]
-    reader.unknown(table, ("source", "absent", *choices), where)
+    reader.unknown(table, ("source", "absent", "compartments", *choices), where)
     source = table.get("source")
     if not isinstance(source, str) or not source.strip():
         reader.wrong("neurons without a source", where, 'source = "..."', _SOURCE)
@@ -144,7 +144,22 @@ def _kind(reader: _Reader, neuron: type[Neuron], table: Table, where: str) -> Ne
             members = _words(reader, table[key], f"{where}.{key}", [m.value for m in kind])
             options[key.replace("-", "_")] = tuple(kind(word) for word in members)
     absent = _words(reader, table.get("absent", []), f"{where}.absent", optional)
-    return NeuronKind(str(source), options, tuple(word.replace("-", "_") for word in absent))
+    names = tuple(word.replace("-", "_") for word in absent)
+    return NeuronKind(str(source), options, names, _compartments(reader, table, where))
+
+
+def _compartments(reader: _Reader, table: Table, where: str) -> dict[Reset, Fact[int]]:
+    """Read how many compartments a neuron takes, by its reset."""
+    place = f"{where}.compartments"
+    rows = reader.table(table.get("compartments", {}), place)
+    known = {reset.value: reset for reset in Reset}
+    reader.unknown(rows, known, place)
+    facts = {
+        known[word]: _fact(reader, f"{place}.{word}", rows[word], int)
+        for word in rows
+        if word in known
+    }
+    return {reset: fact for reset, fact in facts.items() if fact is not None}
 
 
 def _words(reader: _Reader, value: object, where: str, known: list[str]) -> list[str]:

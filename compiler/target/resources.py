@@ -7,17 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spikec.target.axes import Counts
-from spikec.target.divide import Division, Resource, divide, limits_of
+from spikec.target.divide import Division, Resource, limits_of
 from spikec.target.layers import Layer
 from spikec.target.model import Target
+from spikec.target.packing import pack
 from spikec.target.violation import Rule, Violation
-
-_OPEN = 64
-"""cores that are kept open: a block goes to the first of these that has room"""
-
-_MANY = 1000
-"""blocks of a layer from which on those that fill a core are not tried elsewhere"""
 
 
 @dataclass(frozen=True)
@@ -93,9 +87,10 @@ class Resources:
 
 def resources_of(layers: tuple[Layer, ...], target: Target) -> tuple[Resources, list[Violation]]:
     """Divide all layers and place their blocks; give what is taken, and what does not fit."""
-    divisions = _divisions(layers, target)
-    places, used = _place(divisions, target)
+    packing = pack(layers, target)
+    divisions, used = packing.divisions, packing.used
     limits = limits_of(target)
+    places = (tuple(dict.fromkeys(cores.tolist())) for cores in packing.cores)
     rows = tuple(
         _row(division, cores, limits) for division, cores in zip(divisions, places, strict=True)
     )
@@ -115,54 +110,6 @@ def resources_of(layers: tuple[Layer, ...], target: Target) -> tuple[Resources, 
         used=shares,
     )
     return found, [*_layer_violations(divisions, target), *_total_violations(found, target)]
-
-
-def _divisions(layers: tuple[Layer, ...], target: Target) -> list[Division]:
-    """Divide layers from the last to the first: output axons depend on who reads."""
-    done: dict[str, Division] = {}
-    for layer in reversed(layers):
-        readers = [
-            (connection.path.reach, done[other.name])
-            for other in layers
-            if other.name in done
-            for connection in other.inputs
-            if connection.source.producer is layer.node
-        ]
-        done[layer.name] = divide(layer, target, readers)
-    return [done[layer.name] for layer in layers]
-
-
-def _place(divisions: list[Division], target: Target) -> tuple[list[tuple[int, ...]], Counts]:
-    """First fit, in the order of the layers, among the cores opened last."""
-    limits = limits_of(target)
-    most = np.array(list(limits.values()), np.int64)
-    share = target.cores.share_cores.value
-    cores = np.zeros((sum(division.blocks for division in divisions), len(limits)), np.int64)
-    opened = 0
-    places: list[tuple[int, ...]] = []
-    for division in divisions:
-        rows = [division.demand[r] for r in limits]
-        needs = np.stack(rows, 1) if rows else np.zeros((division.blocks, 0), np.int64)
-        if not share or _fill(needs, most):
-            cores[opened : opened + len(needs)] = needs
-            places.append(tuple(range(opened, opened + len(needs))))
-            opened += len(needs)
-            continue
-        taken: dict[int, None] = {}
-        for need in needs:
-            first = max(0, opened - _OPEN)
-            room = (cores[first:opened] + need <= most).all(axis=1)
-            number = first + int(room.argmax()) if room.any() else opened
-            opened = max(opened, number + 1)
-            cores[number] += need
-            taken[number] = None
-        places.append(tuple(taken))
-    return places, cores[:opened]
-
-
-def _fill(needs: Counts, most: Counts) -> bool:
-    """Tell that a layer has many blocks, no two of which fit one core."""
-    return len(needs) > _MANY and bool((2 * needs > most).any(axis=1).all())
 
 
 def _row(division: Division, cores: tuple[int, ...], limits: dict[Resource, int]) -> LayerUse:
@@ -186,7 +133,7 @@ def _row(division: Division, cores: tuple[int, ...], limits: dict[Resource, int]
     )
 
 
-def _layer_violations(divisions: list[Division], target: Target) -> Iterator[Violation]:
+def _layer_violations(divisions: tuple[Division, ...], target: Target) -> Iterator[Violation]:
     limits = limits_of(target)
     for division in divisions:
         layer = division.layer

@@ -288,9 +288,23 @@ def test_an_op_is_refused_exactly_where_its_family_is(example: Example, stage: S
     graph = _staged(example, stage)
     found = [p.what for rule in RULES for p in rule(graph) if "family in" in p.what]
     family = example[0].family
-    expected = family not in STAGES[stage].families
+    expected = family not in STAGES[stage].families | STAGES[stage].ends
     assert found == [f"an op of the {family.value} family in a{'n' * (stage is Stage.ANALOG)} "
                      f"{stage.value} graph"] * expected  # fmt: skip
+
+
+def test_a_placed_graph_keeps_dense_ops_at_its_ends_alone() -> None:
+    for place in range(3):
+        edit = Editor(Graph("net", Stage.PLACED), by="test")
+        x = edit.input("x", TensorType((T, B, 3)))
+        neuron = ops.IntegrateFire(Array(np.float32(1)))
+        for number in range(3):
+            if number == place:
+                x = edit.add(ops.Sigmoid(), x, name="dense")
+            x = edit.add(neuron, x) if number < 2 else x
+        edit.output("y", x)
+        told = [p.what for rule in RULES for p in rule(edit.graph)]
+        assert told == ["an op of the activation family in a placed graph"] * (place == 1)
 
 
 def test_time_and_spikes_are_refused_in_an_analog_graph() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spikec.ir import Array, B, Editor, Graph, Node, Sizes, Stage, T, TensorType, Value, ops
 from spikec.ir.dims import Dim
+from spikec.target import Target
 
 Numbers = NDArray[Any]
 ONE = Array(np.float32(1))
@@ -53,6 +54,15 @@ def linear(inputs: int, outputs: int, weight: float = 1.0) -> ops.Linear:
 
 def with_limits(target: Any, **limits: Any) -> Any:
     return replace(target, limits=replace(target.limits, **limits))
+
+
+def hard_only(target: Target) -> Target:
+    """Give a target whose neurons know no other reset than to zero."""
+    kind = target.neurons[ops.IntegrateFire]
+    options = {**kind.options, "reset": (ops.Reset.HARD,)}
+    neurons = dict(target.neurons)
+    neurons[ops.IntegrateFire] = replace(kind, options=options)
+    return replace(target, neurons=neurons)
 
 
 def reached(graph: Graph, source: str, layer: str) -> NDArray[np.bool_]:

@@ -52,7 +52,9 @@ def test_the_figures_of_chips_are_those_of_their_sources() -> None:
     assert facts_of(loihi, "synapse_bits_per_core") == [16384 * 64]
     assert facts_of(truenorth, "cores", "neurons_per_core", "fan_in") == [4096, 256, 256]
     assert facts_of(speck, "cores", "neurons_per_core") == [9, 64 * 1024]
-    assert loihi.neurons[ops.IntegrateFire].options["reset"] == (ops.Reset.HARD,)
+    kind = loihi.neurons[ops.IntegrateFire]
+    assert kind.options["reset"] == (ops.Reset.HARD, ops.Reset.SOFT)
+    assert kind.compartments[ops.Reset.SOFT].value == 2
 
 
 def facts_of(target: Target, *names: str) -> list[int]:

@@ -46,4 +46,4 @@ def test_the_chip_gets_the_neurons_and_the_host_what_stands_around(
     assert neurons <= {node.name for node in found.partition.chip}
     assert {"conv"} <= {node.name for node in found.partition.prefix}
     rules = {violation.rule for violation in found.violations}
-    assert rules == {Rule.RESET, Rule.OPTION, Rule.WEIGHTS, Rule.STATE}
+    assert rules == {Rule.OPTION, Rule.WEIGHTS, Rule.STATE}

@@ -1,0 +1,55 @@
+"""What the host computes: a graph of what comes before the chip, and one of what comes behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from spikec.ir import Editor, Graph, Node, Value, ops
+from spikec.ir.ops import Input
+from spikec.pipeline.extract import between
+from spikec.target.partition import Partition
+
+
+def before(graph: Graph, cut: Partition) -> Graph | None:
+    """Give the graph from the inputs to the values that go to the chip; None if there are none."""
+    sent = [v for v in cut.sent if not isinstance(v.producer.op, ops.Constant)]
+    prefix = set(cut.prefix)
+    kept = [n for n in graph if n in prefix or isinstance(n.op, Input | ops.Constant)]
+    return _part(graph, kept, {}, {name_of(v): v for v in sent}) if sent else None
+
+
+def behind(graph: Graph, cut: Partition) -> Graph:
+    """Give the graph from what is read from the chip (and the inputs) to the outputs."""
+    read = {value: name_of(value) for value in cut.read}
+    chip = set(cut.chip)
+    kept = [n for n in graph if (n not in chip or isinstance(n.op, ops.Constant)) and n.outputs]
+    return _part(graph, kept, read, {n.name: n.inputs[0] for n in graph.outputs})
+
+
+CROSSING = "crossing."
+
+
+def name_of(value: Value) -> str:
+    """Give a value that crosses the border a name as input or output of a graph."""
+    return f"{CROSSING}{value.name.replace('#', '.')}"
+
+
+def _part(
+    graph: Graph, kept: Iterable[Node], given: Mapping[Value, str], wanted: Mapping[str, Value]
+) -> Graph:
+    """Copy the nodes that lead to the wanted values; given ones become inputs."""
+    known = frozenset(given)
+    needed = {node for value in wanted.values() for node in between(value, known)}
+    edit = Editor(Graph(graph.name, graph.stage), by="sanafe_chip")
+    values: dict[Value, Value] = {}
+    for value, name in given.items():
+        if value in wanted.values() or any(user in needed for user in value.users):
+            values[value] = edit.input(name, value.type, value.producer.location)
+    for node in kept:
+        if isinstance(node.op, Input) or node in needed:
+            operands = [values[value] for value in node.inputs]
+            new = edit.add_node(node.op, operands, name=node.name, location=node.location)
+            values.update(zip(node.outputs, new.outputs, strict=True))
+    for name, value in wanted.items():
+        edit.output(name, values[value])
+    return edit.graph

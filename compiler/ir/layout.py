@@ -1,0 +1,61 @@
+"""Lays values out as chips see them: samples first, then steps, then elements on one axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikec.ir.dims import Dim, Sizes, SymbolicDim, has_batch, has_time, per_step
+from spikec.ir.types import TensorType
+
+Numbers = NDArray[Any]
+
+
+def folded(array: Numbers, x: TensorType, sizes: Sizes) -> Numbers:
+    """Give a value as [samples, steps, elements]; without time as [samples, elements]."""
+    parts, leading = _parts(x, sizes)
+    moved = np.moveaxis(array.reshape(parts), leading, range(len(leading)))
+    flat = moved.reshape(*moved.shape[: len(leading)], -1)
+    return flat if x.batch_axis is not None else flat[np.newaxis]
+
+
+def unfolded(array: Numbers, x: TensorType, sizes: Sizes) -> Numbers:
+    """Give a value of the type from [samples, steps, elements], or [samples, elements]."""
+    parts, leading = _parts(x, sizes)
+    rest = [size for axis, size in enumerate(parts) if axis not in leading]
+    lead = [parts[axis] for axis in leading]
+    moved = array.reshape(*lead, *rest)
+    return np.moveaxis(moved, range(len(leading)), leading).reshape(x.shape(sizes))
+
+
+def first(array: Numbers, x: TensorType, samples: int) -> Numbers:
+    """Give the first samples of a value; one without a batch stays as it is."""
+    if x.batch_axis is None:
+        return array
+    axis = array.ndim + x.batch_axis
+    return np.asarray(array[(slice(None),) * axis + (slice(samples),)])
+
+
+def _parts(x: TensorType, sizes: Sizes) -> tuple[list[int], list[int]]:
+    """Split axes into time, batch and the rest; also say where the batch and time are."""
+    parts: list[int] = []
+    time = batch = None
+    for dim in x.dims:
+        rest = dim
+        if has_time(dim):
+            time, rest = len(parts), per_step(dim)
+            parts.append(sizes.of(dim) // sizes.of(rest))
+        if has_batch(rest):
+            batch = len(parts)
+            parts.append(sizes.batch)
+            rest = _factor(rest)
+        if rest != 1 or not (has_time(dim) or has_batch(dim)):
+            parts.append(sizes.of(rest))
+    return parts, [axis for axis in (batch, time) if axis is not None]
+
+
+def _factor(dim: Dim) -> Dim:
+    assert isinstance(dim, SymbolicDim)
+    return int(dim.coefficient)
