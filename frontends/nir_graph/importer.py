@@ -8,6 +8,7 @@ from spikec.errors import Problem, TypeMismatch, UsageError
 from spikec.frontends.common import Refused, node_name, refuse_all
 from spikec.frontends.nir_graph import rules_affine, rules_neuron, rules_shape
 from spikec.frontends.nir_graph.call import Call, Rule
+from spikec.frontends.nir_graph.fields import wrong_fields
 from spikec.frontends.nir_graph.raw import RawNode, Source
 from spikec.frontends.nir_graph.settings import Settings
 from spikec.frontends.nir_graph.wiring import Flat, flat
@@ -68,8 +69,11 @@ class _Importer:
         for path, node in self.flat.nodes.items():
             location = Location.at(module=path)
             sources = self.flat.sources[path]
-            if any(name not in self.values for name in sources):
-                continue  # hangs on a node that was refused
+            wrong = list(wrong_fields(node))
+            for refused in wrong:
+                self._report(path, node, refused)
+            if wrong or any(name not in self.values for name in sources):
+                continue  # or hangs on a node that was refused
             try:
                 if sources:
                     self.values[path] = self._node(path, node, location)
@@ -86,9 +90,9 @@ class _Importer:
         self.problems.append(Problem(what, f"NIR node {path}", error.expected, error.remedy))
 
     def _input(self, path: str, node: RawNode, location: Location) -> Value:
-        if "shape" not in node.fields or isinstance(node.fields["shape"], str):
-            raise Refused("its field 'shape' is missing")
-        sizes = [int(n) for n in node.fields["shape"].reshape(-1).tolist()]
+        shape = node.fields["shape"]
+        assert not isinstance(shape, str)  # wrong_fields has looked
+        sizes = [int(n) for n in shape.reshape(-1).tolist()]
         count = 1
         for size in sizes:
             count *= size
@@ -97,13 +101,10 @@ class _Importer:
         return self.edit.input(node_name(path), TensorType((T, B, *sizes)), location)
 
     def _node(self, path: str, node: RawNode, location: Location) -> Value:
-        rule = RULES.get(node.kind)
-        if rule is None:
-            raise Refused("spikec does not know this class", expected=", ".join(sorted(RULES)))
         x = self._sum(path, location)
         legacy = self.source.version is not None and self.source.version <= LEGACY
         call = Call(node, x, self.edit, node_name(path), location, self.settings, legacy, self.dt)
-        return rule(call)
+        return RULES[node.kind](call)
 
     def _sum(self, path: str, location: Location) -> Value:
         """Add up what leads to a node."""

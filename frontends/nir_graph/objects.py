@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from spikec.errors import BadFile
-from spikec.frontends.nir_graph.raw import Edge, Field, RawGraph, RawNode, Source
+from spikec.frontends.nir_graph.raw import Edge, Field, RawGraph, RawNode, Source, version_of
 from spikec.frontends.nir_graph.reading import DEEPEST
 
 NUMBERS = "biuf"
@@ -17,8 +18,10 @@ TYPES = {"Input": "input_type", "Output": "output_type", "Flatten": "input_type"
 
 
 def from_object(model: Any) -> Source:
-    """Read a graph object; the semantics are those of nir 1.0.6 and newer where resets stand."""
-    return Source(_graph(model, "the graph", 0), f"a {type(model).__qualname__}", None)
+    """Read a graph object; its equations are those of the package that has made it."""
+    version = str(getattr(sys.modules.get("nir"), "version", ""))
+    graph = _graph(model, "the graph", 0)
+    return Source(graph, f"a {type(model).__qualname__}", version_of(version))
 
 
 def _graph(model: Any, where: str, depth: int) -> RawGraph:
@@ -58,17 +61,26 @@ def _metadata(node: Any) -> Mapping[str, Field]:
     found = getattr(node, "metadata", None)
     plain: dict[str, Field] = {}
     for name, value in found.items() if isinstance(found, Mapping) else ():
+        text = _text(value)
         array = np.asarray(value)
-        if isinstance(value, str):
-            plain[str(name)] = value
+        if text is not None:
+            plain[str(name)] = text
         elif array.dtype.kind in NUMBERS:
             plain[str(name)] = array
     return plain
 
 
+def _text(value: Any) -> str | None:
+    """Give a text; ``nir.read`` leaves those of metadata in bytes."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else None
+
+
 def _value(value: Any, where: str) -> Field:
-    if isinstance(value, str):
-        return value
+    text = _text(value)
+    if text is not None:
+        return text
     if hasattr(value, "detach"):  # a tensor of PyTorch
         value = value.detach().cpu().numpy()
     array = np.asarray(value)

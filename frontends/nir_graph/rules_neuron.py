@@ -19,11 +19,15 @@ NEED = "give dt, the length of a step in the file's unit of time"
 
 @dataclass(frozen=True)
 class Membrane:
-    """v <- rest + k (v - rest) + g x; k of None forgets nothing."""
+    """v <- rest + k (v - rest) + g x; k of None forgets nothing.
+
+    With ``tau``, in steps, the same is v <- v + (g x - (v - rest)) / tau.
+    """
 
     gain: Numbers
     keep: Numbers | None = None
     rest: Numbers | None = None
+    tau: Numbers | None = None
 
 
 def integrator(call: Call) -> Value:
@@ -70,8 +74,14 @@ def _integrating(call: Call) -> Membrane:
 def _membrane(call: Call, tau_name: str) -> Membrane:
     tau, r, rest = call.parameter(tau_name), call.parameter("r"), call.parameter("v_leak")
     keep, share = _kept(call, tau, tau_name)
-    gain = np.ones(()) if call.settings.unit_gain else r * share
-    return Membrane(gain, keep, rest)
+    if call.settings.unit_gain:
+        gain = np.ones(())
+    elif (r == 1).all() and call.settings.method is Method.EULER and call.dt is not None:
+        return Membrane(r, keep, rest, tau / call.dt)
+    else:
+        gain = r * share
+    lossless = (keep.astype(np.float32) == 1).all()
+    return Membrane(gain) if lossless else Membrane(gain, keep, rest)
 
 
 def _kept(call: Call, tau: Numbers, name: str) -> tuple[Numbers, Numbers]:
@@ -113,7 +123,11 @@ def _accumulated(
     """Add the equation without a threshold."""
     current = call.scaled(x, membrane.gain, "gain")
     leak, constant, rest = _leak(membrane)
-    if leak is Leak.DECAY and not np.any(membrane.keep):  # dt = τ: nothing is kept
+    if leak is Leak.DECAY and not np.all(membrane.keep):
+        if np.any(membrane.keep):
+            raise Refused(
+                "dt = tau for some of its elements", "a shorter dt"
+            )  # dt = τ: nothing is kept
         return _shifted(call, current, membrane.rest, name)
     v0 = None if at_rest else _initial(call, membrane)
     return call.add(Accumulator(v0, leak, constant, rest), current, name=name)
@@ -130,12 +144,15 @@ def _leak(membrane: Membrane) -> tuple[Leak, Array | None, Array | None]:
     if membrane.keep is None:
         return Leak.NONE, None, None
     rest = None if membrane.rest is None or not membrane.rest.any() else compact(membrane.rest)
+    if membrane.tau is not None:
+        return Leak.DECAY_INPUT, compact(membrane.tau), rest
     return Leak.DECAY, compact(membrane.keep), rest
 
 
 def _firing(call: Call, membrane: Membrane, x: Value) -> Value:
     """Add the equation with a threshold; a spike has the value 1."""
-    if membrane.keep is not None and not membrane.keep.all():
+    leak, constant, rest = _leak(membrane)
+    if leak is Leak.DECAY and not np.all(membrane.keep):
         raise Refused("dt = tau: neurons that keep nothing of their potential", "a shorter dt")
     threshold = call.parameter("v_threshold")
     if not (threshold > 0).all():
@@ -143,7 +160,6 @@ def _firing(call: Call, membrane: Membrane, x: Value) -> Value:
     reset = _reset(call)
     if reset is Reset.HARD and call.settings.levels > 1:
         raise Refused("several spikes per step with a reset to v_reset", "reset='subtract'")
-    leak, constant, rest = _leak(membrane)
     return call.add(
         IntegrateFire(
             threshold=compact(threshold),

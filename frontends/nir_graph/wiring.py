@@ -26,7 +26,10 @@ def flat(graph: RawGraph, origin: str) -> Flat:
     problems: list[Problem] = []
     _collect(graph, "", nodes, edges, problems)
     sources = {name: tuple(a for a, b in edges if b == name) for name in nodes}
-    problems += _unfed(nodes, sources)
+    problems += _unfed(nodes, sources, graph)
+    if not any(_is(node, "Output") for node in graph.nodes.values()):
+        remedy = "add a node of class Output, and an edge that leads to it"
+        problems.append(Problem("no Output: the graph gives nothing", origin, "", remedy))
     if problems:
         raise UnsupportedModel(f"{origin}: the graph is not whole", problems=problems)
     order = _ordered(sources, origin)
@@ -89,13 +92,15 @@ def _is(node: RawNode | RawGraph, kind: str) -> bool:
     return isinstance(node, RawNode) and node.kind == kind
 
 
-def _unfed(nodes: Mapping[str, RawNode], sources: Mapping[str, tuple[str, ...]]) -> list[Problem]:
-    """List nodes to which nothing leads."""
+def _unfed(
+    nodes: Mapping[str, RawNode], sources: Mapping[str, tuple[str, ...]], graph: RawGraph
+) -> list[Problem]:
+    """List nodes to which nothing leads, but for the graph's own Inputs."""
     remedy = "put an Input in front of it, or remove it"
     return [
         Problem(f"nothing leads to this {node.kind}", f"NIR node {name}", "", remedy)
         for name, node in nodes.items()
-        if not sources[name] and node.kind != "Input"
+        if not sources[name] and not (node.kind == "Input" and name in graph.nodes)
     ]
 
 
