@@ -32,20 +32,20 @@ class Norse:
 
     def unfit(self, graph: Any, task: Task) -> str:
         """Refuse what it has no modules for."""
-        return lacking(graph, KINDS)
+        return lacking(graph, KINDS) or _late(graph, _model(graph, task.dt))
 
     def run(self, graph: Any, task: Task) -> dict[str, Numbers]:
         """Run one sample after the other: its Flatten takes in the batch."""
-        import nir
-        import norse.torch
         import torch
         from nirtorch.graph_executor import GraphExecutorState
 
-        nodes = {name: _as_cuba(nir, node, task.dt) for name, node in graph.nodes.items()}
-        model = norse.torch.from_nir(nir.NIRGraph(nodes, graph.edges), dt=task.dt)
+        model = _model(graph, task.dt)
         start = {}
         for name, node in firing_nodes(graph):
-            lif = model.get_submodule(name).lif
+            cuba = model.get_submodule(name)
+            lif, synapse = cuba.lif, cuba.synapse
+            # norse lets the synapse leak to v_leak as well; in NIR it leaks to 0
+            synapse.p = synapse.p._replace(v_leak=torch.zeros(()))
             lif.p = _parameters(lif.p, node)
             start[name] = ((None, _state(lif, torch.from_numpy(start_of(node)))),)
         (samples,) = (torch.from_numpy(np.ascontiguousarray(a)) for a in task.inputs.values())
@@ -60,6 +60,23 @@ class Norse:
                 for name, found in kept.items():
                     found.append(torch.stack([row[name].reshape(-1) for row in rows]))
         return {name: torch.stack(found, 1).numpy() for name, found in kept.items()}
+
+
+def _model(graph: Any, dt: float) -> Any:
+    import nir
+    import norse.torch
+
+    nodes = {name: _as_cuba(nir, node, dt) for name, node in graph.nodes.items()}
+    return norse.torch.from_nir(nir.NIRGraph(nodes, graph.edges), dt=dt)
+
+
+def _late(graph: Any, model: Any) -> str:
+    """Say where it would take a value of the step before: of paths that meet, it takes the shortest
+    first, and what is not there yet is to it a recurrence.
+    """
+    place = {node.name: number for number, node in enumerate(model.execution_order)}
+    late = [(a, b) for a, b in graph.edges if a in place and b in place and place[a] > place[b]]
+    return f"the edge {late[0][0]} -> {late[0][1]} would be a step late" if late else ""
 
 
 def _as_cuba(nir: Any, node: Any, dt: float) -> Any:
