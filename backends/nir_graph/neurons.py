@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -36,6 +36,27 @@ class Style:
     kind: Kind
     dt: float
     """length of a step, in the file's unit of time"""
+
+
+def at_zero(op: IntegrateFire) -> IntegrateFire:
+    """Shift all potentials so that the reset is to 0: nir 1.0.4 knows of no other, nor does norse.
+
+    Where that would leave no positive threshold, the neuron stays as it is.
+    """
+    if op.reset_potential is None:
+        return op
+    base = op.reset_potential.data.astype(np.float64)
+    threshold = op.threshold.data - base
+    if not bool((threshold > 0).all()):
+        return op
+    forgets = op.leak is not Leak.NONE
+    return replace(
+        op,
+        threshold=Array(threshold),
+        v0=Array(_number(op.v0) - base),
+        rest_potential=Array(_number(op.rest_potential) - base) if forgets else None,
+        reset_potential=None,
+    )
 
 
 def firing(op: IntegrateFire, shape: Shape, unit: Numbers, style: Style) -> NirNode:
@@ -90,8 +111,11 @@ def _start(v0: Array | None, shape: Shape, unit: Numbers) -> dict[str, Field]:
 
 
 def _full(array: Array | None, shape: Shape) -> Numbers:
-    data = np.zeros(()) if array is None else array.data.astype(np.float64)
-    return np.broadcast_to(aligned(data, shape), shape)
+    return np.broadcast_to(aligned(_number(array), shape), shape)
+
+
+def _number(array: Array | None) -> Numbers:
+    return np.zeros(()) if array is None else array.data.astype(np.float64)
 
 
 def _f4(array: Numbers) -> Numbers:

@@ -23,7 +23,7 @@ from spikec.backends.nir_graph.forms import (
 )
 from spikec.backends.nir_graph.layout import sample_of
 from spikec.backends.nir_graph.net import Field, NirNode
-from spikec.backends.nir_graph.neurons import adding_up, firing
+from spikec.backends.nir_graph.neurons import adding_up, at_zero, firing
 from spikec.backends.nir_graph.weights import convolution, pads
 from spikec.ir import Array, Node, Op, Sizes, ops
 
@@ -203,10 +203,10 @@ def delay(op: ops.Delay, node: Node, out: Emitter) -> Form:
 
 def fire(op: ops.IntegrateFire, node: Node, out: Emitter) -> Form:
     """Write a neuron; its events count as 1, and their value is a factor behind it."""
-    form = out.form(node.inputs[0])
-    unit = aligned(_unit(op, form, out), form.shape)
+    form, moved = out.form(node.inputs[0]), at_zero(op)
+    unit = aligned(_unit(moved, form, out), form.shape)
     sources = out.names(form.times(1 / unit), f"{node.name}_current")
-    name = out.net.add(node.name, firing(op, form.shape, unit, out.style), sources)
+    name = out.net.add(node.name, firing(moved, form.shape, unit, out.style), sources)
     out.neurons[node.name] = name
     amplitude = op.threshold if op.amplitude is None else op.amplitude
     return Form(form.shape, (Part(name, aligned(amplitude.data.astype(np.float64), form.shape)),))

@@ -92,8 +92,8 @@ pool: SumPool2d kernel_size=[2,2] padding=[0,0] stride=[2,2]
 input->conv conv->a a->pool pool->flat flat->out out->output
 """
 LEAKY = """\
-a: LIF r=[4.0,4.0] tau=[4.0,4.0] v_leak=[0.25,0.25] v_reset=[-0.5,-0.5] v_threshold=[1.0,1.0] \
-@reset=v_reset
+a: LIF r=[4.0,4.0] tau=[4.0,4.0] v_leak=[0.75,0.75] v_threshold=[1.5,1.5] @reset=v_reset \
+@v_init=[0.5,0.5]
 input: Input shape=[2]
 late: Delay delay=[2.0,2.0]
 output: Output shape=[2]
@@ -158,6 +158,16 @@ def test_what_readers_need_is_kept(tmp_path: Path) -> None:
                     assert name not in node or node[name].ndim >= 1
                 assert "v_reset" not in node or node["v_reset"][()].any()
     assert seen >= {"Affine", "Conv2d", "Flatten", "IF", "Input", "LIF", "Output", "SumPool2d"}
+
+
+def test_a_reset_that_no_shift_brings_to_0_stays(tmp_path: Path) -> None:
+    edit, x = small(2)
+    op = ops.IntegrateFire(
+        Array(np.float32(1)), reset=Reset.HARD, reset_potential=Array(np.float32(1.5))
+    )
+    edit.output("y", edit.add(op, x, name="a"))
+    with h5py.File(exported(edit.graph, tmp_path).folder / "net.nir") as file:
+        assert file["node/nodes/a/v_reset"][()].tolist() == [1.5, 1.5]
 
 
 def test_the_manifest_says_what_goes_in_and_out(tmp_path: Path) -> None:
