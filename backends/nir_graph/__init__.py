@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spikec.artifact import Artifact, Deployable, Numbers, Recorded
+    from spikec.backends.nir_graph.players import Player
     from spikec.ir import Graph
 
 
@@ -18,6 +19,8 @@ class NirExporter:
 
     reader: Callable[..., Graph] | None = None
     """gives the graph of a NIR file or object: the frontend of that name"""
+    players: tuple[Player, ...] | None = None
+    """what may run files, the best first; None: frameworks that are installed beside spikec"""
 
     def reading_by(self, reader: Callable[..., Graph]) -> NirExporter:
         """Give an exporter that can read its files back."""
@@ -45,6 +48,7 @@ class NirExporter:
 
     def run(self, artifact: Artifact, inputs: Mapping[str, Numbers], way: str) -> Recorded:
         """Run the file with SpikingJelly or norse, or by spikec's own importer; say which."""
+        from spikec.backends.nir_graph.players import beside
         from spikec.backends.nir_graph.running import run
         from spikec.errors import UsageError
 
@@ -52,4 +56,5 @@ class NirExporter:
             raise UsageError(
                 f"this export does not run as {way!r}", expected=", ".join(artifact.ways)
             )
-        return run(artifact, inputs, self.reader)
+        players = beside() if self.players is None else self.players
+        return run(artifact, inputs, self.reader, players)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.backends.nir_graph.neurons import ENDLESS
-from spikec.backends.nir_graph.players import Task
+from spikec.backends.nir_graph.players import Task, installed
 from spikec.backends.nir_graph.telling import (
     AT_LEAST,
     SUBTRACT,
@@ -27,8 +27,11 @@ KINDS = {"Affine", "Conv2d", "CubaLIF", "Flatten", "IF", "LIF", "SumPool2d"}
 class Norse:
     """A module of its own ``from_nir``, with neurons of one class, whose reset can be chosen."""
 
-    package = "norse"
-    module = "norse"
+    name = "norse"
+
+    def version(self) -> str | None:
+        """Give its version; None where it is not installed."""
+        return installed("norse", "norse")
 
     def unfit(self, graph: Any, task: Task) -> str:
         """Refuse what it has no modules for."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.backends.nir_graph.players import Task
+from spikec.backends.nir_graph.players import Task, installed
 from spikec.backends.nir_graph.telling import (
     AT_LEAST,
     SUBTRACT,
@@ -25,8 +25,11 @@ KINDS = {"Affine", "Conv1d", "Conv2d", "Flatten", "IF", "LIF", "SumPool2d"}
 class SpikingJelly:
     """A model of its own ``import_from_nir``; resets and potentials are set as the metadata say."""
 
-    package = "SpikingJelly"
-    module = "spikingjelly"
+    name = "SpikingJelly"
+
+    def version(self) -> str | None:
+        """Give its version; None where it is not installed."""
+        return installed("spikingjelly", "spikingjelly")
 
     def unfit(self, graph: Any, task: Task) -> str:
         """Refuse what its neurons do not do."""

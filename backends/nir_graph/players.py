@@ -49,12 +49,11 @@ class Player(Protocol):
     """A framework that runs NIR files."""
 
     @property
-    def package(self) -> str:
-        """The distribution to be installed."""
+    def name(self) -> str:
+        """The framework's, for messages."""
 
-    @property
-    def module(self) -> str:
-        """The module that is imported."""
+    def version(self) -> str | None:
+        """Give its version; None where it is not there."""
 
     def unfit(self, graph: Any, task: Task) -> str:
         """Say what of a graph the framework would compute otherwise; nothing where it is fit."""
@@ -63,7 +62,7 @@ class Player(Protocol):
         """Run it, under the semantics that the metadata tell."""
 
 
-def players() -> tuple[Player, ...]:
+def beside() -> tuple[Player, ...]:
     """Give the frameworks that may be installed beside spikec, the best first."""
     from spikec.backends.nir_graph.play_norse import Norse
     from spikec.backends.nir_graph.play_spikingjelly import SpikingJelly
@@ -71,7 +70,12 @@ def players() -> tuple[Player, ...]:
     return SpikingJelly(), Norse()
 
 
-def play(task: Task, reader: Callable[..., Graph] | None) -> Played:
+def installed(distribution: str, module: str) -> str | None:
+    """Give the version of a framework; None where it is not installed."""
+    return version(distribution) if importlib.util.find_spec(module) else None
+
+
+def play(task: Task, reader: Callable[..., Graph] | None, players: tuple[Player, ...]) -> Played:
     """Run a file by the first framework that is there and fit, else by reading it back."""
     if importlib.util.find_spec("nir") is None:
         return _read_back(task, reader, task.path, "nir is not installed")
@@ -79,14 +83,15 @@ def play(task: Task, reader: Callable[..., Graph] | None) -> Played:
 
     graph = nir.read(str(task.path))
     reasons = []
-    for player in players():
-        if importlib.util.find_spec(player.module) is None:
+    for player in players:
+        found = player.version()
+        if found is None:
             continue
         reason = player.unfit(graph, task)
         if not reason:
-            tool = f"{player.package} {version(player.package)}, nir {nir.version}"
+            tool = f"{player.name} {found}, nir {nir.version}"
             return Played(player.run(graph, task), tool)
-        reasons.append(f"{player.package} would not do: {reason}")
+        reasons.append(f"{player.name} would not do: {reason}")
     return _read_back(task, reader, graph, "; ".join([f"nir {nir.version}", *reasons]))
 
 

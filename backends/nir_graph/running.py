@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.artifact import Artifact, Recorded
-from spikec.backends.nir_graph.players import Played, Task, play
+from spikec.backends.nir_graph.players import Played, Player, Task, play
 from spikec.backends.nir_graph.writing import BEFORE, BEHIND, FILE, HOST
 from spikec.ir import Graph, Sizes, Spikes, Value, store
 from spikec.ir.layout import folded, unfolded
@@ -22,7 +22,10 @@ Named = dict[str, Numbers]
 
 
 def run(
-    artifact: Artifact, inputs: Mapping[str, Numbers], reader: Callable[..., Graph] | None
+    artifact: Artifact,
+    inputs: Mapping[str, Numbers],
+    reader: Callable[..., Graph] | None,
+    players: tuple[Player, ...],
 ) -> Recorded:
     """Run a file on inputs of the program."""
     graphs, _ = store.load_all(artifact.folder / HOST)
@@ -40,7 +43,7 @@ def run(
         outputs=tuple(manifest["results"].values()),
         dt=manifest["dt"],
     )
-    played = play(task, reader)
+    played = play(task, reader, players)
     spikes = {
         name: _train(graph[name].outputs[0], played.values[node], sizes)
         for name, node in manifest["neurons"].items()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import spikec
 from spikec.artifact import Deployable
-from spikec.backends.nir_graph import NirExporter, players
+from spikec.backends.nir_graph import NirExporter
 from spikec.errors import UnsupportedModel
 from spikec.frontends.nir_graph import import_model
 from spikec.ir import Array, B, Editor, Family, Graph, Stage, T, TensorType, ops
@@ -20,6 +20,7 @@ from spikec.runtime import run
 from spikec.verification import Check, verify
 from tests.backends.nir_graph.programs import (
     EXPORTER,
+    JOINED,
     STEPS,
     checked,
     exported,
@@ -28,12 +29,6 @@ from tests.backends.nir_graph.programs import (
 )
 
 KINDS = ["IF", "LIF", "CubaLIF"]
-
-
-@pytest.fixture(autouse=True)
-def read_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the frameworks that happen to be installed."""
-    monkeypatch.setattr(players, "players", tuple)
 
 
 def neurons(graph: Graph) -> list[str]:
@@ -164,6 +159,6 @@ def test_the_same_program_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_the_registry_joins_backend_and_frontend() -> None:
-    assert isinstance(EXPORTER, NirExporter)
-    assert EXPORTER.reader is not None
+    assert isinstance(JOINED, NirExporter)
+    assert (JOINED.reader, JOINED.players) == (import_model, None)
     assert NirExporter().reader is None

@@ -172,13 +172,8 @@ def test_another_way_is_refused(tmp_path: Path) -> None:
         NirExporter().run(artifact, samples(graph), "fast")
 
 
-def test_without_a_reader_and_a_framework_nothing_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from spikec.backends.nir_graph import players
-
-    monkeypatch.setattr(players, "players", tuple)
+def test_without_a_reader_and_a_framework_nothing_runs(tmp_path: Path) -> None:
     graph = random_program(0)
     artifact = exported(graph, tmp_path)
     with pytest.raises(UsageError, match="nothing here can run a NIR file"):
-        NirExporter().run(artifact, samples(graph), "nir")
+        NirExporter(players=()).run(artifact, samples(graph), "nir")
