@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from spikec.artifact import Artifact, Recorded
 from spikec.backends.nir_graph.players import Played, Player, Task, play
 from spikec.backends.nir_graph.writing import BEFORE, BEHIND, FILE, HOST
-from spikec.ir import Graph, Sizes, Spikes, Value, store
+from spikec.ir import Family, Graph, Sizes, Spikes, Value, store
 from spikec.ir.layout import folded, unfolded
-from spikec.pipeline.host import computed, name_of, not_crossing
+from spikec.pipeline.host import computed, name_of
 from spikec.runtime.feed import bind_inputs
 from spikec.target.reach import shape_of
 
@@ -53,7 +53,8 @@ def run(
     }
     last = computed(graphs[BEHIND], {**inputs, **read}, sizes)
     outputs = {name: last[name] for name in manifest["outputs"]}
-    own = {**not_crossing(first), **not_crossing(last)}
+    host = {**first, **last}
+    own = {n.name: host[n.name] for n in graph if n.op.family is Family.NEURON and n.name in host}
     return Recorded(outputs, {**own, **spikes}, played.tool)
 
 

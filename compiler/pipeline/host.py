@@ -75,5 +75,5 @@ def computed(graph: Graph | None, given: Mapping[str, NDArray[Any]], sizes: Size
 
 
 def not_crossing(host: Named) -> Named:
-    """Leave out what crosses the border: events of the host's own neurons, and outputs."""
+    """Give the host's own neurons and outputs, without what crosses the border."""
     return {name: array for name, array in host.items() if not name.startswith(CROSSING)}

@@ -25,7 +25,7 @@ def import_model(
     comparison: str = "auto",
     start: str = "zero",
     levels: int = 1,
-    unit_gain: bool = False,
+    gain: str = "equation",
 ) -> Graph:
     """Import a NIR file, or a ``nir.NIRGraph``; inputs are currents or events [T, B, …].
 
@@ -35,8 +35,8 @@ def import_model(
     metadata, else its version (subtract up to 1.0.5).  ``comparison``: ``>``, ``>=``, or ``auto``:
     metadata, else NIR's ``>``.  ``start``: potentials begin at ``zero``, at ``v_reset`` or at
     ``v_leak``; ``v_init`` of the metadata goes first.  ``levels``: most spikes per neuron and step.
-    ``unit_gain`` adds currents to potentials as they are, whatever r, tau and dt, as norse and
-    snnTorch do for IF, and sinabs for all neurons.
+    ``gain``: what a current adds to a potential; by its ``equation``, or as it is: ``unit-if``
+    for IF alone, as norse and snnTorch do, ``unit`` for all neurons, as sinabs does.
     """
     from spikec.frontends.nir_graph.importer import build
     from spikec.frontends.nir_graph.objects import from_object
@@ -45,7 +45,7 @@ def import_model(
 
     if example_input is not None:
         raise UsageError("a NIR graph needs no example input", remedy="leave it out")
-    settings = settings_of(dt, method, reset, comparison, start, levels, unit_gain=unit_gain)
+    settings = settings_of(dt, method, reset, comparison, start, levels, gain)
     is_file = isinstance(model, str | os.PathLike)
     source = from_file(Path(model)) if is_file else from_object(model)
     return build(source, name or (Path(model).stem if is_file else "nir"), settings)

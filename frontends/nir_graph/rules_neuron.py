@@ -9,7 +9,7 @@ import numpy as np
 
 from spikec.frontends.common import Refused
 from spikec.frontends.nir_graph.call import Call, Numbers, Rule, compact
-from spikec.frontends.nir_graph.settings import RESETS, Method, Start
+from spikec.frontends.nir_graph.settings import RESETS, Gain, Method, Start
 from spikec.ir import Array, Value, ops
 from spikec.ir.ops import Accumulator, Comparison, IntegrateFire, Leak, Reset
 
@@ -62,7 +62,7 @@ def cuba_fire(call: Call) -> Value:
 
 def _integrating(call: Call) -> Membrane:
     r = call.parameter("r")
-    if call.settings.unit_gain:
+    if call.settings.gain is not Gain.EQUATION:
         return Membrane(np.ones(()))
     if call.dt is None:
         if (r == 1).all():
@@ -74,7 +74,7 @@ def _integrating(call: Call) -> Membrane:
 def _membrane(call: Call, tau_name: str) -> Membrane:
     tau, r, rest = call.parameter(tau_name), call.parameter("r"), call.parameter("v_leak")
     keep, share = _kept(call, tau, tau_name)
-    if call.settings.unit_gain:
+    if call.settings.gain is Gain.UNIT:
         gain = np.ones(())
     elif (r == 1).all() and call.settings.method is Method.EULER and call.dt is not None:
         return Membrane(r, keep, rest, tau / call.dt)
@@ -112,7 +112,7 @@ def _synapse(call: Call) -> Value:
     tau = call.parameter("tau_syn")
     weight = call.parameter("w_in") if call.has("w_in") else np.ones(())
     keep, share = _kept(call, tau, "tau_syn")
-    gain = weight if call.settings.unit_gain else weight * share
+    gain = weight if call.settings.gain is Gain.UNIT else weight * share
     filtered = Membrane(gain, keep)
     return _accumulated(call, filtered, call.x, f"{call.name}.current", at_rest=True)
 

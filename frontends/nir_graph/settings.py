@@ -35,6 +35,17 @@ class Start(Enum):
     """as norse's leaky neurons; 0 for those without a leak"""
 
 
+class Gain(Enum):
+    """What one unit of current adds to a potential."""
+
+    EQUATION = "equation"
+    """as r, τ and dt say"""
+    UNIT_IF = "unit-if"
+    """1 for IF and I, as norse and snnTorch do; the others by their equations"""
+    UNIT = "unit"
+    """1 for all neurons, as sinabs does"""
+
+
 @dataclass(frozen=True)
 class Settings:
     """The options of an import; None is: as the file says."""
@@ -45,7 +56,7 @@ class Settings:
     comparison: Comparison | None
     start: Start
     levels: int
-    unit_gain: bool
+    gain: Gain
 
 
 RESETS: Mapping[str, Reset] = {"subtract": Reset.SOFT, "v_reset": Reset.HARD}
@@ -59,8 +70,7 @@ def settings_of(
     comparison: str,
     start: str,
     levels: int,
-    *,
-    unit_gain: bool,
+    gain: str,
 ) -> Settings:
     """Check the options."""
     if dt is not None and not (isinstance(dt, int | float) and 0 < dt < math.inf):
@@ -76,7 +86,7 @@ def settings_of(
         None if comparison == "auto" else _member(Comparison, comparison, "comparison"),
         _member(Start, start, "start"),
         levels,
-        unit_gain,
+        _member(Gain, gain, "gain"),
     )
 
 

@@ -135,10 +135,22 @@ def test_a_time_constant_without_end_is_no_leak() -> None:
     assert [type(n.op).__name__ for n in found] == ["Input", "IntegrateFire", "Output"]
 
 
-def test_unit_gain_adds_currents_as_they_are() -> None:
+@pytest.mark.parametrize("gain", ["unit-if", "unit"])
+def test_a_unit_gain_adds_currents_as_they_are(gain: str) -> None:
     x = currents()
-    found = imported(chain(nir.IF(R, THRESHOLD)), unit_gain=True)
+    found = imported(chain(nir.IF(R, THRESHOLD)), gain=gain)
     same(found, stepped(x, lambda v, i: fired(v + i, THRESHOLD, RESET * 0)), x, spikes=True)
+
+
+def test_a_unit_gain_of_leaky_neurons_is_asked_for_apart() -> None:
+    x = currents()
+    keep = 1 - DT / TAU
+    plain, unit = (
+        imported(chain(nir.LI(TAU, R, LEAK)), dt=DT, gain=g) for g in ("unit-if", "unit")
+    )
+    same(plain, stepped(x, lambda v, i: (decayed(v, i),) * 2), x, spikes=False)
+    expected = stepped(x, lambda v, i: (LEAK + keep * (v - LEAK) + i,) * 2)
+    same(unit, expected, x, spikes=False)
 
 
 @pytest.mark.parametrize(("start", "v0"), [("zero", None), ("v_reset", RESET), ("v_leak", LEAK)])
@@ -221,6 +233,7 @@ def test_what_has_no_meaning_is_refused(node: Any, options: dict[str, Any], told
         {"reset": "hard"},
         {"comparison": "="},
         {"start": "threshold"},
+        {"gain": "none"},
         {"levels": 0},
         {"levels": True},
         {"example_input": np.zeros(3)},
