@@ -31,10 +31,11 @@ def import_model(model: Any, example_input: Any = None, *, name: str = "", **opt
     """Translate somebody's model into a graph, and verify that graph.
 
     ``model`` is an ``nn.Module``, an ``fx.GraphModule``, an ``ExportedProgram``, an ONNX
-    ``ModelProto`` or its bytes, or the path of a ``.pt2`` or ``.onnx`` file.  A PyTorch module
-    needs ``example_input``: a tensor or array, a tuple of arguments, or a dict of keyword
-    arguments, with the batch on axis 0.  ``name`` names the graph; ``options`` are those that the
-    frontend of such models has of its own (``dynamic_batch`` and ``sizes`` for ONNX).
+    ``ModelProto`` or its bytes, a ``nir.NIRGraph``, or the path of a ``.pt2``, ``.onnx`` or
+    ``.nir`` file.  A PyTorch module needs ``example_input``: a tensor or array, a tuple of
+    arguments, or a dict of keyword arguments, with the batch on axis 0.  ``name`` names the graph;
+    ``options`` are those that the frontend of such models has of its own (``dynamic_batch`` and
+    ``sizes`` for ONNX; ``dt``, ``reset`` and others for NIR).
     """
     from spikec.ir.verify import verify
 

@@ -106,6 +106,14 @@ class Exporter(Protocol):
         """Run what was written, by the tool that it is for."""
 
 
+@runtime_checkable
+class ReadsBack(Exporter, Protocol):
+    """A backend that can run what it writes by reading it: only the registry knows both sides."""
+
+    def reading_by(self, reader: Callable[..., Graph]) -> Exporter:
+        """Give the same backend, with what a frontend offers."""
+
+
 def export(
     exporter: Exporter,
     backend: str,

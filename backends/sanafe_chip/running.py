@@ -15,16 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.artifact import Artifact, Recorded
-from spikec.backends.sanafe_chip.host import CROSSING, name_of
 from spikec.backends.sanafe_chip.job import job_of
 from spikec.backends.sanafe_chip.results import Results, results_of
 from spikec.backends.sanafe_chip.writing import BEFORE, BEHIND, HOST, PLAN, SCRIPT, check_memory
 from spikec.errors import MissingDependency, ToolFailed, UsageError
 from spikec.executor import run_child
-from spikec.ir import Family, Graph, Sizes, Spikes, Value, ops, store
+from spikec.ir import Graph, Sizes, Spikes, Value, ops, store
 from spikec.ir.atomic import replace_file
 from spikec.ir.layout import unfolded
-from spikec.runtime import trace
+from spikec.pipeline.host import computed, name_of, not_crossing
 from spikec.runtime.feed import bind_inputs
 from spikec.target.reach import shape_of
 
@@ -66,12 +65,12 @@ def simulate(
     plan = json.loads((artifact.folder / PLAN).read_text("utf-8"))
     check_memory(plan["synapses"], memory)
     sizes = bind_inputs(graphs[store.MAIN], dict(inputs), plan["steps"], "float32").sizes
-    first = _host(graphs.get(BEFORE), inputs, sizes)
+    first = computed(graphs.get(BEFORE), inputs, sizes)
     job = job_of(graphs[store.MAIN], plan, artifact.folder, first, sizes)
     values = _run(artifact.folder, job, python, limit)
     seen = _seen(graphs[store.MAIN], plan, values, sizes)
-    last = _host(graphs[BEHIND], {**inputs, **seen.read}, sizes)
-    spikes = {**_neurons(first), **_neurons(last), **seen.spikes}
+    last = computed(graphs[BEHIND], {**inputs, **seen.read}, sizes)
+    spikes = {**not_crossing(first), **not_crossing(last), **seen.spikes}
     results = results_of(values, artifact.ways[0], plan["cores"])
     outputs = {name: last[name] for name in artifact.manifest["outputs"]}
     tool = f"{results.tool}: {results}"
@@ -89,23 +88,6 @@ class _Seen:
     """of all neurons on the chip, by name"""
     read: Named
     """what the host reads, by the names of its inputs"""
-
-
-def _host(graph: Graph | None, given: Mapping[str, Numbers], sizes: Sizes) -> Named:
-    """Run a graph of the host; give its outputs and the events of its neurons, by name."""
-    if graph is None:
-        return {}
-    own = {node.name: given[node.name] for node in graph.inputs}
-    names = [node.name for node in graph if node.op.family is Family.NEURON]
-    timed = any(not value.type.is_static for node in graph for value in node.outputs)
-    steps = sizes.steps if timed else None
-    found = trace(graph, own, "layerwise", record=names, steps=steps)
-    outputs = zip((node.name for node in graph.outputs), found.outputs, strict=True)
-    return {**found.values, **dict(outputs)}
-
-
-def _neurons(host: Named) -> Named:
-    return {name: array for name, array in host.items() if not name.startswith(CROSSING)}
 
 
 def _run(folder: Path, job: Named, python: str | None, limit: float | None) -> Named:

@@ -13,10 +13,10 @@ import numpy as np
 
 from spikec.artifact import Deployable
 from spikec.backends.sanafe_chip.chips import CHIPS, LOIHI, Chip, architecture
-from spikec.backends.sanafe_chip.host import before, behind
 from spikec.backends.sanafe_chip.network import Group, Kind, Network, network_of, port_of
 from spikec.errors import Problem, UnsupportedModel, UsageError
 from spikec.ir import Graph, Stage, store
+from spikec.pipeline.host import before, behind
 from spikec.target import Examination, Placement, Rule, examine, load_target, placement_of
 from spikec.target.edges import Edges
 
