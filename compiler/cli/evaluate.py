@@ -94,15 +94,8 @@ def _measured(
     options: dict[str, Any],
 ) -> Found:
     """Measure with a bar that shows how many samples are done."""
-    with screen.busy(label, len(read)) as advance:
-        done = 0
-
-        def progress(now: int, total: int) -> None:
-            nonlocal done
-            advance(now - done)
-            done = now
-
-        return measure(read, progress=progress, **options)
+    with screen.counting(label, len(read)) as count:
+        return measure(read, progress=count, **options)
 
 
 def _print(screen: Screen, found: Evaluation) -> None:
