@@ -46,11 +46,8 @@ class Watcher(Protocol):
     names: frozenset[str]
     """values that it wants to see"""
 
-    def see(self, values: Mapping[str, Numbers], first: int) -> None:
-        """Look at the values of a block of samples, of which ``first`` is the first one's number.
-
-        ``values`` holds what any watcher wants.
-        """
+    def see(self, values: Mapping[str, Numbers], samples: range) -> None:
+        """Look at the values of a block of samples; ``values`` holds what any watcher wants."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +105,7 @@ def evaluate(
         events = {name: int(counts.events.sum()) for name, counts in found.events.items()}
         tally.add(outputs, reference, events, slice(done, done + size))
         for watcher in watchers:
-            watcher.see(found.values, done)
+            watcher.see(found.values, range(done, done + size))
         done += size
         progress(done, count)
     assert tally is not None  # read_data refuses empty data

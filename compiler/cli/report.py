@@ -68,7 +68,7 @@ def report(
         check_pictures(plots, format_)
     chosen = _targets(target or ())
     bound = memory_of(memory)
-    program = load_program(source)
+    program = load_program(source, screen)
     count = program.steps if steps is None else check_steps(steps)
     read = samples.load_data(data)
     read = read if first is None else read.first(first)

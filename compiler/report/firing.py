@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from spikec.ir import Graph, Node, Sizes, Spikes
-from spikec.runtime.layerwise.layout import unfolded
+from spikec.ir.layout import elements, folded, unit_shape
 
 Numbers = NDArray[Any]
 SHOWN = 72
@@ -55,10 +54,10 @@ class Watch:
         self.names = frozenset(self.layers)
         self.sample = sample
 
-    def see(self, values: Mapping[str, Numbers], first: int) -> None:
+    def see(self, values: Mapping[str, Numbers], samples: range) -> None:
         """Count the events of a block of samples."""
         for name, layer in self.layers.items():
-            layer.add(values[name], self.sample - first)
+            layer.add(values[name], len(samples), self.sample - samples.start)
 
     def result(self) -> tuple[Firing, ...]:
         """Give what was seen, in the order of the layers."""
@@ -71,25 +70,25 @@ class _Layer:
         self.type = node.outputs[0].type
         assert isinstance(self.type.signal, Spikes)  # Watch takes no other
         self.signal = self.type.signal
+        self.program_steps = steps
         self.steps = int(steps * self.type.rate)
-        self.neurons = int(np.prod(self.type.step().shape(Sizes(1, 1))))
+        self.neurons = elements(self.type)
         self.events = np.zeros((self.steps, self.neurons), np.int64)
         self.samples = 0
         count = min(SHOWN, self.neurons)
         self.shown = np.linspace(0, self.neurons - 1, count).round().astype(np.int64)
         self.raster: Numbers = np.zeros((self.steps, count), np.int64)
 
-    def add(self, values: Numbers, index: int) -> None:
-        """Add a block; the sample of number ``index`` in it is the one to be shown."""
-        wide = _per_sample(values, self.type, self.steps)
-        fired = (wide != 0).sum(axis=1)
-        self.events += fired
-        if 0 <= index < wide.shape[1]:
+    def add(self, values: Numbers, samples: int, index: int) -> None:
+        """Add a block of samples; number ``index`` of it is the one to be shown."""
+        wide = folded(values, self.type, Sizes(samples, self.program_steps))
+        self.events += (wide != 0).sum(axis=0)
+        if 0 <= index < samples:
             amplitude = self.signal.amplitude.data
-            spread = np.broadcast_to(amplitude, self.type.step().shape(Sizes(1, 1))).reshape(-1)
-            quanta = wide[:, index, self.shown] / spread[self.shown]
+            spread = np.broadcast_to(amplitude, unit_shape(self.type)).reshape(-1)
+            quanta = wide[index][:, self.shown] / spread[self.shown]
             self.raster = quanta.round().astype(np.int64)
-        self.samples += wide.shape[1]
+        self.samples += samples
 
     def result(self) -> Firing:
         per_neuron = self.events.sum(axis=0)
@@ -102,10 +101,3 @@ class _Layer:
             self.raster,
             self.shown,
         )
-
-
-def _per_sample(values: Numbers, type_: Any, steps: int) -> Numbers:
-    """Give values as [steps, samples, neurons]."""
-    wide = unfolded(torch.from_numpy(np.ascontiguousarray(values)), type_, steps)
-    found: Numbers = wide.reshape(steps, wide.shape[1], -1).numpy()
-    return found

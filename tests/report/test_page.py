@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import spikec
 from spikec.errors import DataError, UsageError
-from spikec.ir import Location
+from spikec.ir import Graph, Location
 from spikec.report.findings import Choice, gather
 from spikec.report.page import page, pictures
 from spikec.report.svg import svg_file
 from spikec.report.words import THIN, few, percent, plain, quantity
+from spikec.runtime.feed import Feed
+from spikec.runtime.layerwise import Simulation, simulate
 from spikec.target import examine
 from tests.report.conftest import STEPS, Reported, digits_net
 from tests.report.reading import Tree
@@ -79,17 +82,14 @@ def test_rates_and_rasters_are_those_of_a_run(reported: Reported) -> None:
 
 
 def test_no_sample_is_run_twice(reported: Reported, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spikec import evaluation
-
     ran: list[int] = []
-    simulate = evaluation.simulate
 
-    def counted(graph: object, feed: object, *rest: object, **options: object) -> object:
-        ran.append(feed.sizes.batch)  # type: ignore[attr-defined]
-        return simulate(graph, feed, *rest, **options)  # type: ignore[arg-type]
+    def counted(graph: Graph, feed: Feed, *rest: Any, **options: Any) -> Simulation:
+        ran.append(feed.sizes.batch)
+        return simulate(graph, feed, *rest, **options)
 
-    monkeypatch.setattr(evaluation, "simulate", counted)
-    monkeypatch.setattr(evaluation, "SEEN", 40_000)
+    monkeypatch.setattr("spikec.evaluation.simulate", counted)
+    monkeypatch.setattr("spikec.evaluation.SEEN", 40_000)
     again = gather(reported.program, reported.data, STEPS, reported.targets)
     assert sum(ran) == len(reported.data[0])
     assert len(ran) > 10

@@ -46,9 +46,9 @@ def targets(found: Findings) -> Element | None:
 def _row(use: Use) -> Element:
     taken = use.resources
     of = f" of {taken.available:,}" if taken.available else ""
-    cores = f"{taken.cores:,}{of}" if taken.limits else "–"
+    cores = f"{taken.cores:,}{of} cores" if taken.limits else "no cores to fill"
     name, share = use.fullest
-    full = f"{few(share)} {'its' if share >= 10 else 'of its'} {name}" if name else "–"
+    full = f"{few(share)} {'its' if share >= 10 else 'of its'} {name}" if name else ""
     verdict = e("span", "yes", class_="yes") if use.ok else e("span", "no", class_="no")
     first = "; ".join(f"{text} ({count:,})" if count > 1 else text for text, count in use.reasons)
     cells = (use.target, verdict, cores, full, first)
