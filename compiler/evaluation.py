@@ -46,8 +46,8 @@ class Watcher(Protocol):
     names: frozenset[str]
     """values that it wants to see"""
 
-    def see(self, values: Mapping[str, Numbers], samples: range) -> None:
-        """Look at the values of a block of samples; ``values`` holds what any watcher wants."""
+    def see(self, values: Mapping[str, Numbers], samples: int) -> None:
+        """Look at the next block of samples; ``values`` holds what any watcher wants."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def evaluate(
         events = {name: int(counts.events.sum()) for name, counts in found.events.items()}
         tally.add(outputs, reference, events, slice(done, done + size))
         for watcher in watchers:
-            watcher.see(found.values, range(done, done + size))
+            watcher.see(found.values, size)
         done += size
         progress(done, count)
     assert tally is not None  # read_data refuses empty data

@@ -54,10 +54,10 @@ class Watch:
         self.names = frozenset(self.layers)
         self.sample = sample
 
-    def see(self, values: Mapping[str, Numbers], samples: range) -> None:
-        """Count the events of a block of samples."""
+    def see(self, values: Mapping[str, Numbers], samples: int) -> None:
+        """Count the events of the next block of samples."""
         for name, layer in self.layers.items():
-            layer.add(values[name], len(samples), self.sample - samples.start)
+            layer.add(values[name], samples, self.sample - layer.samples)
 
     def result(self) -> tuple[Firing, ...]:
         """Give what was seen, in the order of the layers."""
