@@ -47,7 +47,7 @@ def _style() -> str:
 
 def _header(found: Findings) -> Element:
     seen = found.evaluation
-    recipe = found.program.get("recipe", "")
+    recipe = found.program.get("recipe", "").partition(" (")[0]
     lead = f"A spiking program of {found.steps} time steps" + (
         f", recipe {recipe}" if recipe else ""
     )

@@ -57,8 +57,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -
         made = e(tag, text)
         if index >= texts:
             made.set("class", "number")
-        elif heads[index]:
-            made.set("class", "word")
+        else:
+            made.set("class", "word" if heads[index] else "index")
         return made
 
     head = e("tr", [cell("th", i, text) for i, text in enumerate(heads)])

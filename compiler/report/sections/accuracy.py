@@ -43,4 +43,4 @@ def _agreement(found: Findings) -> Element:
         ("samples", f"{seen.samples:,}"),
         ("time steps", str(found.steps)),
     )
-    return card("After the last step", table(("", ""), rows))
+    return card("After the last step", table(("measure", "value"), rows))
