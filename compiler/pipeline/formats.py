@@ -11,6 +11,8 @@ from spikec.pipeline.weights import largest
 from spikec.target.model import Sign
 
 Numbers = NDArray[np.float64]
+THRESHOLD_BITS = 22
+"""up to there floor(n / θ + 1/2) is exact in float32"""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,14 @@ class WeightFormat:
     """one grid for all channels of a current, instead of one for each"""
     shortcuts: bool = False
     """the factors of identity shortcuts fit the bits as well; else they may be larger"""
+
+    threshold_bits: int = THRESHOLD_BITS
+    """of an unsigned threshold"""
+
+    @property
+    def largest_threshold(self) -> int:
+        """The largest threshold, times the quanta of one event."""
+        return (1 << self.threshold_bits) - 1
 
     @property
     def largest(self) -> int:

@@ -15,6 +15,7 @@ from spikec.target.violation import Rule, Violation
 
 Numbers = NDArray[np.float64]
 _ROUND = "convert with --weight-bits, or round them by a pass"
+_FACTORS = "factors of shortcuts are rounded, too: --weight-options shortcuts=true"
 
 
 def number_violations(node: Node, target: Target) -> Iterator[Violation]:
@@ -38,7 +39,8 @@ def _weights(node: Node, target: Target) -> Iterator[Violation]:
         elif outside.any():
             low, high = weight.min(), weight.max()
             what = f"{int(outside.sum())} of {weight.size} weights out of range: {low:g}..{high:g}"
-            yield Violation(Rule.WEIGHTS, what, node.place, f"{bits} bits, {sign.value}", _ROUND)
+            remedy = _FACTORS if isinstance(node.op, ops.Mul) else _ROUND
+            yield Violation(Rule.WEIGHTS, what, node.place, f"{bits} bits, {sign.value}", remedy)
         yield from _distinct(node, weight, target)
     signal = node.outputs[0].type.signal if node.outputs else None
     counts = not isinstance(signal, Spikes) or bool((signal.amplitude.data == 1).all())
@@ -120,7 +122,11 @@ def _range(node: Node, name: str, array: Array, limit: int) -> Iterator[Violatio
     largest = float(np.abs(array.data).max(initial=0))
     if largest > limit:
         what = f"{name} of {largest:g}"
-        remedy = "fewer weight bits: thresholds and biases shrink with the weights"
+        remedy = (
+            f"--weight-options threshold={limit.bit_length()}"
+            if name == "threshold"
+            else "fewer bits of weights or inputs: biases shrink with them"
+        )
         yield Violation(Rule.STATE, what, node.place, f"at most {limit}", remedy)
 
 
@@ -143,7 +149,7 @@ def accumulator_violations(
     bound = 2 ** (limit.value - 1) - 1
     if most > bound:
         what = f"sums of one step up to {most:g}"
-        remedy = "fewer weight bits, or fewer levels per event"
+        remedy = f"--weight-options accumulator={limit.value}, or fewer levels per event"
         yield Violation(Rule.ACCUMULATOR, what, layer.node.place, f"at most {bound}", remedy)
 
 
