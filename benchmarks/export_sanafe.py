@@ -127,8 +127,9 @@ def costs(took: Mapping[str, Any], artifact: Artifact) -> dict[str, Any]:
 def show(row: Mapping[str, Any]) -> None:
     """Print one network."""
     print(
-        f"\n== {row['name']} on {row['target']}: {row['cores']} cores, {row['synapses']:,} synapses;"
-        f" accuracy {row['accuracy']:.2%} (network {row['reference_accuracy']:.2%})"
+        f"\n== {row['name']} on {row['target']}: {row['cores']} cores, "
+        f"{row['synapses']:,} synapses; accuracy {row['accuracy']:.2%} "
+        f"(network {row['reference_accuracy']:.2%})"
     )
     print(f"{'equal' if row['check']['ok'] else 'DIFFERENT'}: {row['said']}")
     steps = row["steps"]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.ir import Array, Family, Node, Spikes, Value, ops
+from spikec.target.distinct import distinct_weights
 from spikec.target.layers import Layer
 from spikec.target.model import Sign, Target
 from spikec.target.reach import shape_of
@@ -64,13 +65,10 @@ def _distinct(node: Node, weight: Numbers, target: Target) -> Iterator[Violation
     limit = target.weights.values_per_neuron
     if limit is None or weight.ndim < 2:
         return
-    first = 1 if isinstance(node.op, ops.ConvTranspose) else 0
-    rows = np.sort(np.moveaxis(weight, first, 0).reshape(weight.shape[first], -1), axis=1)
-    new = np.diff(rows, axis=1, prepend=np.nan) != 0
-    most = int((new & (rows != 0)).sum(axis=1).max(initial=0))
+    most = distinct_weights(node.op)
     if most > limit.value:
         what = f"{most} distinct weights into one neuron"
-        remedy = "quantise to so few values, or use several axons per source"
+        remedy = "fewer bits: --weight-bits 2 leaves two, 1 or -1"
         yield Violation(Rule.WEIGHTS, what, node.place, f"at most {limit.value}", remedy)
 
 
