@@ -19,6 +19,7 @@ PROBES = 2
 LOWERED = "lowered"
 """where the record of a program says how it was fitted"""
 FITTING: Mapping[str, tuple[Rule, ...]] = {
+    "fold-pools": (),
     "split-fan-in": (Rule.FAN_IN,),
     "relay-paths": (Rule.DELAY,),
     "legalise-neurons": (),

@@ -112,7 +112,8 @@ def test_everything_that_keeps_a_program_from_a_chip_is_told_at_once() -> None:
     assert any("300 synapses into one neuron" in what for what in problems)
     assert any("300 synapses from one neuron" in what for what in problems)
     assert any("distinct weights" in what for what in problems)
-    wide = [p for p in caught.value.problems if "into one neuron, 2 times" in p.what]
+    # 300 sources by four axons each, of 256: one for each weight that a neuron has
+    wide = [p for p in caught.value.problems if "into one neuron, 5 times" in p.what]
     assert all("partial sums can be negative" in p.expected for p in wide)
     assert len(wide) == 1
     assert program.graph.stage is Stage.SPIKING
