@@ -106,10 +106,11 @@ def lower(
     placed by measured events.  ``refit_reset`` puts up with neurons that reset to zero, with
     thresholds fitted to the samples: an approximation, whose deviation is recorded.
     """
-    from spikec.lowering import lower_program, lowering
+    from spikec.lowering import lower_program
 
-    text = lowering(target, refit_reset=refit_reset)
-    return lower_program(program, text, pass_by_name, data, on_step)
+    return lower_program(
+        program, target, pass_by_name, data, refit_reset=refit_reset, on_step=on_step
+    )
 
 
 def load(path: str | os.PathLike[str]) -> Program:

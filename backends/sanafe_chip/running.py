@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from spikec.backends.sanafe_chip.job import job_of
 from spikec.backends.sanafe_chip.results import Results, results_of
 from spikec.backends.sanafe_chip.writing import BEFORE, BEHIND, HOST, PLAN, SCRIPT, check_memory
 from spikec.errors import MissingDependency, ToolFailed, UsageError
-from spikec.executor import run_child
+from spikec.executor import run_child, time_limit
 from spikec.ir import Graph, Sizes, Spikes, Value, ops, store
 from spikec.ir.atomic import replace_file
 from spikec.ir.layout import unfolded
@@ -37,7 +38,7 @@ NO_SANAFE = 3
 """how the child ends where sanafe is not installed"""
 INSTALL = 'pip install "spikec[sanafe]"'
 _SLOW = f"give it more time ({LIMIT}, in seconds), or fewer samples"
-_BROKEN = f"run `python {SCRIPT} JOB.npz RESULTS.npz` in the export's folder by hand"
+_BROKEN = "compare its last words with its version: sanafe 2.2.9 is the one that is tested"
 _SMALL = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -93,16 +94,19 @@ class _Seen:
 def _run(folder: Path, job: Named, python: str | None, limit: float | None) -> Named:
     """Give a job to the script of the export."""
     interpreter = python or os.environ.get(PYTHON) or sys.executable
+    if shutil.which(interpreter) is None:
+        what = f"no program is called {interpreter}"
+        raise UsageError(what, where=PYTHON, expected="a Python interpreter that has sanafe")
     with tempfile.TemporaryDirectory() as place:
         given, results = Path(place) / "job.npz", Path(place) / "results.npz"
         np.savez(given, allow_pickle=False, **job)
         command: list[str | Path] = [interpreter, folder / SCRIPT, given, results]
-        seconds = _limit(limit)
+        seconds = time_limit(LIMIT, limit, SECONDS)
         done = run_child(command, "SANA-FE", seconds, environment=_SMALL, remedy=_SLOW)
         if done.code == NO_SANAFE:
             raise MissingDependency(
-                f"sanafe is not installed for {interpreter}",
-                expected="sanafe 2.2 or later, which runs as a program of its own",
+                f"sanafe cannot be imported by {interpreter}: {done.tail}",
+                expected="sanafe 2.2 or later with NumPy, which run as a program of their own",
                 remedy=f"{INSTALL}, or name an interpreter that has it: {PYTHON}",
             )
         if done.code or not results.is_file():
@@ -111,16 +115,6 @@ def _run(folder: Path, job: Named, python: str | None, limit: float | None) -> N
             raise ToolFailed(what, where=where, remedy=_BROKEN, output=done.tail)
         with np.load(results) as found:
             return dict(found)
-
-
-def _limit(given: float | None) -> float:
-    text = os.environ.get(LIMIT)
-    if given is not None or not text:
-        return SECONDS if given is None else given
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{LIMIT} = {text!r}", expected="a number of seconds") from None
 
 
 def _seen(graph: Graph, plan: Mapping[str, Any], values: Named, sizes: Sizes) -> _Seen:

@@ -109,8 +109,14 @@ def _checked(graph: Graph, chip: Chip, placement: Placement) -> Examination:
             remedy = f"place the program for this chip: --target {chip.target}"
             problems.append(Problem(what, f"%{name}", remedy=remedy))
     if problems:
-        what = f"SANA-FE's {chip.name} cannot run {graph.name!r}"
-        raise UnsupportedModel(what, problems=problems)
+        other = placement.target != chip.target
+        raise UnsupportedModel(
+            f"SANA-FE's {chip.name} cannot run {graph.name!r}",
+            remedy=f"it is placed on {placement.target}; lower it anew: --target {chip.target}"
+            if other
+            else "",
+            problems=problems,
+        )
     return found
 
 

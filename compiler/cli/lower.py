@@ -68,4 +68,5 @@ def lower(
     if as_json:
         screen.document({"file": str(out), "placement": placement.to_json()})
         return
-    screen.say(f"{placement.cores} cores of {placement.mesh.slots}; wrote {out}")
+    count = f"{placement.cores} core{'s' if placement.cores > 1 else ''}"
+    screen.say(f"{count} of {placement.mesh.slots}; wrote {out}")

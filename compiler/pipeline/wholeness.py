@@ -43,6 +43,6 @@ def _gives_whole(node: Node, given: bool) -> bool:
     if isinstance(op, ops.Round | ops.Floor):
         return True
     if isinstance(op, ops.Quantise):
-        return op.amplitude is not None and is_whole(op.amplitude)
+        return op.amplitude is not None and is_whole(op.amplitude)  # multiples of it
     single = not isinstance(op, ops.Impulse) or op.steps == 1
     return given and single and isinstance(op, KEEPS) and all(map(is_whole, op.arrays.values()))
