@@ -27,6 +27,8 @@ class Backend:
     load: Callable[[], Exporter]
     missing: Callable[[], tuple[str, ...]] = tuple
     """tools that are not there, of those that cannot be installed beside spikec"""
+    target: str = ""
+    """the target that programs have to be lowered for before they are exported"""
 
 
 def _onnx_graph() -> Exporter:
@@ -65,7 +67,7 @@ BACKENDS: dict[str, Backend] = {
         _lava_net,
         _lava_missing,
     ),
-    "sanafe_chip": Backend(_SANAFE, _sanafe_chip),
+    "sanafe_chip": Backend(_SANAFE, _sanafe_chip, target="sanafe-loihi"),
 }
 """what this version can export to"""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.ir import Array, Family, Node, Spikes, Value, ops
+from spikec.ir import Array, Family, Node, Op, Spikes, Value, ops
 from spikec.target.layers import Layer
 from spikec.target.model import Sign, Target
 from spikec.target.reach import shape_of
@@ -62,14 +62,22 @@ def _distinct(node: Node, weight: Numbers, target: Target) -> Iterator[Violation
     limit = target.weights.values_per_neuron
     if limit is None or weight.ndim < 2:
         return
-    first = 1 if isinstance(node.op, ops.ConvTranspose) else 0
-    rows = np.sort(np.moveaxis(weight, first, 0).reshape(weight.shape[first], -1), axis=1)
+    rows = np.sort(_rows(node.op, weight), axis=1)
     new = np.diff(rows, axis=1, prepend=np.nan) != 0
     most = int((new & (rows != 0)).sum(axis=1).max(initial=0))
     if most > limit.value:
         what = f"{most} distinct weights into one neuron"
         remedy = "quantise to so few values, or use several axons per source"
         yield Violation(Rule.WEIGHTS, what, node.place, f"at most {limit.value}", remedy)
+
+
+def _rows(op: Op, weight: Numbers) -> Numbers:
+    """Give the weights of each channel that comes out, one row each."""
+    if not isinstance(op, ops.ConvTranspose):
+        return weight.reshape(len(weight), -1)
+    count, out = op.groups, weight.shape[1]
+    grouped = weight.reshape(count, len(weight) // count, out, -1).swapaxes(1, 2)
+    return grouped.reshape(count * out, -1)
 
 
 def _weights_of(node: Node) -> Numbers | None:
@@ -155,10 +163,8 @@ def _most(value: Value) -> float:
     before = [_most(v) for v in value.producer.inputs]
     weight = _weights_of(value.producer)
     if isinstance(op, ops.Linear | ops.Conv | ops.ConvTranspose) and weight is not None:
-        first = 1 if isinstance(op, ops.ConvTranspose) else 0
-        rest = tuple(axis for axis in range(weight.ndim) if axis != first)
         bias = 0 if op.bias is None else np.abs(op.bias.data)
-        return float((np.abs(weight).sum(axis=rest) * before[0] + bias).max())
+        return float((np.abs(_rows(op, weight)).sum(axis=1) * before[0] + bias).max())
     if isinstance(op, ops.Constant):
         return float(np.abs(op.value.data).max(initial=0))
     if isinstance(op, ops.Mul) and len(before) == 2:
