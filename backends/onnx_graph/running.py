@@ -69,8 +69,8 @@ def _step(artifact: Artifact, inputs: Mapping[str, Numbers]) -> Recorded:
     steps = manifest["steps"]
     timed = {n: np.split(inputs[n], steps, axis) for n, axis in manifest["timed_inputs"].items()}
     rows: list[Named] = []
-    for step in range(steps):
-        values.update({name: parts[step] for name, parts in timed.items()})
+    for t in range(steps):
+        values.update({name: parts[t] for name, parts in timed.items()})
         now = advance({name: values[name] for name in names})
         rows.append({n: now[n] for n in (*neurons, *manifest["outputs"])})
         values.update({n.removesuffix(NEXT): v for n, v in now.items() if n.endswith(NEXT)})

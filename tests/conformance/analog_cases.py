@@ -130,7 +130,7 @@ def whole(op: Op) -> Op:
     if op.family is not Family.AFFINE:
         return op
     rounded = {name: Array(np.rint(2 * a.data)) for name, a in op.arrays.items()}
-    return replace(op, **rounded) if rounded else op  # type: ignore[arg-type]  # fields by name
+    return replace(op, **rounded) if rounded else op
 
 
 def _before(case: OpCase) -> Graph:

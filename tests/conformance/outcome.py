@@ -14,8 +14,10 @@ from spikec import api
 from spikec.artifact import Deployable, export
 from spikec.errors import Problem, UnsupportedModel
 from spikec.ir import Graph
+from spikec.ir.edit import copied
+from spikec.pipeline import Context, parse_pipeline
 from spikec.program import Program
-from spikec.registry import backends, exporter_by_name
+from spikec.registry import backends, exporter_by_name, pass_by_name
 from tests.conformance.case import STEPS, Case, place_of
 
 BACKENDS = tuple(backends())
@@ -65,6 +67,15 @@ def lowered(backend: str, graph: Graph) -> Graph:
     if not target:
         return graph
     return api.lower(Program(graph, graph, STEPS), target).graph
+
+
+def placed_elsewhere(graph: Graph) -> Graph:
+    """Place a program on a target that takes about everything: floating-point weights, too."""
+    context = Context(steps=STEPS)
+    work = copied(graph)
+    for one in parse_pipeline("place-cores{target=generic-graded}", pass_by_name):
+        one(work, context)
+    return work
 
 
 def _written(backend: str, graph: Graph) -> Written:

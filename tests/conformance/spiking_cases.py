@@ -27,7 +27,7 @@ def _leaky(leak: ops.Leak, constant: float = 0.75, **options: Any) -> ops.Integr
     return _fire(leak=leak, leak_constant=Array(np.float32(constant)), **options)
 
 
-HARD = {"reset": ops.Reset.HARD}
+HARD: Mapping[str, Any] = {"reset": ops.Reset.HARD}
 NEURONS: Mapping[str, Op] = {
     "soft reset": _fire(),
     "hard reset": _fire(**HARD),
@@ -230,8 +230,8 @@ def cases() -> Iterator[Case]:
         yield _case(op, note, Place.BETWEEN, _without_weights)
         yield _case(op, note, Place.BEHIND, _read)
     for note, axis in (("over time", -3), ("over elements", -1)):
-        for kind in (ops.Haar, ops.HaarInverse):
-            yield Case(kind, note, Place.BETWEEN, partial(_all_steps, axis))
+        for wavelet in (ops.Haar, ops.HaarInverse):
+            yield Case(wavelet, note, Place.BETWEEN, partial(_all_steps, axis))
     yield Case(ops.AndOverTime, "", Place.BEHIND, _coincidence)
     for note, (kind, build) in STRUCTURES.items():
         yield Case(kind, note, Place.BETWEEN, build)
