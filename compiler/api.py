@@ -60,6 +60,7 @@ def convert(
     input_bits: int | None = None,
     weight_options: str = "",
     on_step: Callable[[Step], None] = lambda step: None,
+    on_part: Callable[[float], None] = lambda share: None,
 ) -> Program:
     """Turn a pretrained network into a spiking program.
 
@@ -71,7 +72,8 @@ def convert(
     an error.  ``weight_bits`` (8, say) rounds weights and thresholds to whole numbers, which run
     on the processor's int8 units; ``input_bits`` rounds analog inputs as well, and with both every
     tool computes the same events, bit for bit.  ``weight_options`` says which whole numbers a chip
-    has (``per=layer,sign=mixed-even``).  ``on_step`` hears of each pass.
+    has (``per=layer,sign=mixed-even``).  ``on_step`` hears of each pass, ``on_part``
+    of the share of a long one that is done.
     """
     from spikec.conversion import Request, convert_graph, read_recipe
     from spikec.data import Preprocess, read_data
@@ -85,7 +87,7 @@ def convert(
     if example_input is None and data is not None and not isinstance(model, Graph):
         example_input = data.example(settings)
     graph = model if isinstance(model, Graph) else import_model(model, example_input)
-    return convert_graph(graph, data, request, pass_by_name, on_step)
+    return convert_graph(graph, data, request, pass_by_name, on_step, on_part)
 
 
 def lower(

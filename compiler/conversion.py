@@ -16,6 +16,7 @@ from spikec.ir.edit import copied
 from spikec.pipeline import (
     Context,
     Inputs,
+    OnPart,
     Pass,
     Pipeline,
     Step,
@@ -50,6 +51,7 @@ def convert_graph(
     request: Request,
     lookup: Callable[[str], type[Pass]],
     on_step: OnStep = lambda step: None,
+    on_part: OnPart = lambda share: None,
 ) -> Program:
     """Make a program of an analog graph, which stays as it is."""
     steps = check_steps(request.steps)
@@ -64,7 +66,7 @@ def convert_graph(
     if calibration is not None:
         inputs = _calibration(graph, read_data(calibration), request.preprocess)
     text = request.recipe.pipeline(steps, request.rounding)
-    context = Context(calibration=inputs, steps=steps, seed=request.seed)
+    context = Context(calibration=inputs, steps=steps, seed=request.seed, on_part=on_part)
     work = copied(graph)
     recipe = request.recipe
     pipeline = Pipeline(parse_pipeline(text, lookup), recipe.program_steps, recipe.settled_by)

@@ -61,7 +61,7 @@ class TuneQuantised(Pass):
         if unknown := without_gradient(graph):
             record |= {"epochs": 0, "without_gradient": [node.name for node in unknown]}
         elif epochs:
-            tuned = tune(graph, context.reference, samples, epochs, context.seed)
+            tuned = tune(graph, context.reference, samples, epochs, context.seed, context.on_part)
             record |= {"loss_before": tuned.before, "loss_after": tuned.after}
             for name, op in tuned.ops.items():
                 edit.change_op(graph[name], op)

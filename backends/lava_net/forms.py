@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.backends.lava_net.gains import GAINS
-from spikec.backends.lava_net.layout import elements, unit_shape
 from spikec.backends.lava_net.matrices import entries
 from spikec.backends.lava_net.paths import Path
 from spikec.ir import Node, TensorType, ops
+from spikec.ir.layout import elements, unit_shape
 
 Numbers = NDArray[Any]
 DENSE = 0.4

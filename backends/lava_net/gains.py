@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.backends.lava_net.layout import unit_shape
 from spikec.ir import Node, Op, TensorType, ops
+from spikec.ir.layout import unit_shape
 from spikec.ir.ops.affine import per_channel
 
 Numbers = NDArray[Any]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from spikec.backends.lava_net.forms import form_of
-from spikec.backends.lava_net.layout import unit_shape
 from spikec.backends.lava_net.matrices import bias_of
 from spikec.backends.lava_net.paths import Path, Refused, is_linear
 from spikec.backends.lava_net.plan import HostNode
 from spikec.errors import Problem
 from spikec.ir import Array, Node, Op, ops
+from spikec.ir.layout import unit_shape
 
 ONE = np.ones(())
 Options = Mapping[str, Any]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.backends.lava_net.layout import elements, folded, unfolded, unit_shape
 from spikec.backends.lava_net.paths import Path
 from spikec.ir import Node, Op, Sizes, Value, ops
+from spikec.ir.layout import elements, folded, unfolded, unit_shape
 
 Numbers = NDArray[Any]
 ROOM = 2**22

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.backends.lava_net.layout import unit_shape
 from spikec.errors import Problem
 from spikec.ir import Array, Node, Op, ops
+from spikec.ir.layout import unit_shape
 from spikec.ir.op import Family
 from spikec.ir.types import Spikes
 

@@ -13,7 +13,6 @@ from spikec.artifact import Deployable
 from spikec.backends.lava_net.cutting import DRIVES, Cut, cut
 from spikec.backends.lava_net.forms import form_of, identity
 from spikec.backends.lava_net.host import host_node
-from spikec.backends.lava_net.layout import elements, folded
 from spikec.backends.lava_net.neurons import (
     READOUT,
     amplitude_of,
@@ -25,6 +24,7 @@ from spikec.backends.lava_net.paths import Path, Refused, is_linear, paths_to, r
 from spikec.backends.lava_net.plan import Connection, Current, HostNode, Layer, Plan
 from spikec.errors import Problem, UnsupportedModel, UsageError
 from spikec.ir import Family, Node, Sizes, Stage, TensorType, Value, ops
+from spikec.ir.layout import elements, folded
 from spikec.pipeline.extract import extract
 from spikec.runtime import run
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from spikec.artifact import Artifact, Recorded
 from spikec.backends.lava_net.environment import LIMITED, Lava, find
-from spikec.backends.lava_net.layout import folded, stored_type, unfolded
+from spikec.backends.lava_net.types import stored_type
 from spikec.errors import ToolFailed, UsageError
 from spikec.executor import run_child
 from spikec.ir import Sizes, TensorType
+from spikec.ir.layout import folded, unfolded
 
 Numbers = NDArray[Any]
 LIMIT = "SPIKEC_LAVA_LIMIT"

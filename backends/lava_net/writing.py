@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from spikec.artifact import Deployable
 from spikec.backends.lava_net import netx, whole
 from spikec.backends.lava_net.forms import Form
-from spikec.backends.lava_net.layout import described, unit_shape
 from spikec.backends.lava_net.neurons import amplitude_of
 from spikec.backends.lava_net.plan import Connection, Current, HostNode, Layer, Plan
 from spikec.backends.lava_net.reading import read
 from spikec.backends.lava_net.readme import readme
+from spikec.backends.lava_net.types import described
+from spikec.ir.layout import unit_shape
 from spikec.target.timing import depths
 
 Numbers = NDArray[Any]

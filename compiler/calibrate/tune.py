@@ -17,7 +17,7 @@ out is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import cos, pi
 from typing import Any
@@ -31,6 +31,7 @@ from spikec.ir import Array, Graph, Op, Value, ops
 from spikec.runtime.gradient import Parameters, forward
 
 Inputs = Mapping[str, NDArray[Any]]
+OnPart = Callable[[float], None]
 Tensors = dict[str, Tensor]
 Affine = ops.Linear | ops.Conv | ops.ConvTranspose
 BATCH = 64
@@ -59,7 +60,9 @@ class Tuned:
     after: float
 
 
-def tune(graph: Graph, reference: Graph, inputs: Inputs, epochs: int, seed: int) -> Tuned:
+def tune(
+    graph: Graph, reference: Graph, inputs: Inputs, epochs: int, seed: int, on_part: OnPart
+) -> Tuned:
     """Fit the quantised ``graph`` to its ``reference``: nodes of one name are twins."""
     samples = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in inputs.items()}
     count = len(next(iter(samples.values())))
@@ -68,7 +71,7 @@ def tune(graph: Graph, reference: Graph, inputs: Inputs, epochs: int, seed: int)
     unseen = {name: x[held] for name, x in samples.items()} if held.any() else seen
     model = _Model(graph, reference)
     before = model.mean_loss(unseen)
-    model.learn(seen, epochs, seed)
+    model.learn(seen, epochs, seed, on_part)
     after = model.mean_loss(unseen)
     return Tuned(model.ops() if after < before else {}, before, after)
 
@@ -119,7 +122,7 @@ class _Model:
             ]
         return sum(sums) / count
 
-    def learn(self, samples: Tensors, epochs: int, seed: int) -> None:
+    def learn(self, samples: Tensors, epochs: int, seed: int, on_part: OnPart) -> None:
         """Descend."""
         count = len(next(iter(samples.values())))
         total = epochs * -(-count // BATCH)
@@ -127,11 +130,13 @@ class _Model:
         rate = torch.optim.lr_scheduler.LambdaLR(
             optimiser, lambda done: 0.5 * (1 + cos(pi * done / total))
         )
-        for batch in _batches(samples, epochs, np.random.default_rng(seed)):
+        batches = _batches(samples, epochs, np.random.default_rng(seed))
+        for done, batch in enumerate(batches, start=1):
             optimiser.zero_grad()
             self.loss(batch).backward()  # type: ignore[no-untyped-call]  # torch declares none
             optimiser.step()
             rate.step()
+            on_part(done / total)
 
     def _groups(self) -> list[dict[str, Any]]:
         """Give each array the rate that fits its size."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ from spikec.cli import model, samples, shapes
 from spikec.cli.files import check_program_file
 from spikec.cli.numbers import preprocess_of
 from spikec.cli.options import Debug, Json, Quiet
-from spikec.cli.screen import Screen
+from spikec.cli.screen import Advance, Screen
 
 if TYPE_CHECKING:
     from spikec.data import Data, Preprocess
@@ -76,13 +76,10 @@ def convert(
     calibration = _samples(data, first)
     graph = _graph(screen, source, shapes.example_of(inputs or ()), calibration, settings)
     ask: Any = {"preprocess": settings, "seed": seed, **asdict(rounding)}
-    with screen.busy(f"converting {source}", len(passes)) as tick:
-
-        def told(step: Step) -> None:
-            tick()
-            screen.say(step_line(step))
-
-        program = api.convert(graph, calibration, steps, recipe, on_step=told, **ask)
+    with screen.busy(f"converting {source}", len(passes)) as advance:
+        told = _Told(screen, advance)
+        ask |= {"on_step": told.step, "on_part": told.part}
+        program = api.convert(graph, calibration, steps, recipe, **ask)
     program.save(out)
     _report(screen, program, len(calibration), out)
 
@@ -90,6 +87,25 @@ def convert(
 def _samples(data: str, first: int | None) -> Data:
     loaded = samples.load_data(data)
     return loaded if first is None else loaded.first(first)
+
+
+@dataclass
+class _Told:
+    """Moves the bar by what a pass says of itself, and by what is left once it is through."""
+
+    screen: Screen
+    advance: Advance
+    done: float = 0.0
+    """share of the pass that runs"""
+
+    def part(self, share: float) -> None:
+        self.advance(share - self.done)
+        self.done = share
+
+    def step(self, step: Step) -> None:
+        self.part(1.0)
+        self.done = 0.0
+        self.screen.say(step_line(step))
 
 
 def _graph(screen: Screen, source: str, example: Any, data: Data, settings: Preprocess) -> Graph:
@@ -110,6 +126,8 @@ def _report(screen: Screen, program: Program, samples_used: int, out: Path) -> N
         f"{facts['layers']} layers of {facts['neurons']:,} neurons, {facts['steps']} steps, "
         f"calibrated on {samples_used:,} samples"
     )
+    if unknown := program.record.get("tune-quantised", {}).get("without_gradient"):
+        screen.say(f"not tuned as a whole, for want of derivatives: {', '.join(unknown)}")
     screen.say(f"wrote {out}")
 
 

@@ -85,8 +85,8 @@ def _play(screen: Screen, folder: Path, seed: int) -> Outcome:
     """Do everything, and note what is seen."""
     outcome = Outcome()
     data = work.load_digits(seed)
-    with screen.busy("training", work.EPOCHS) as tick:
-        network = work.trained_network(data, seed, tick)
+    with screen.busy("training", work.EPOCHS) as advance:
+        network = work.trained_network(data, seed, advance)
     expected = work.answers(network, data.test_x)
     outcome.accuracy["PyTorch"] = accuracy = _accuracy(expected, data.test_y)
     screen.say(

@@ -51,8 +51,8 @@ def load_digits(seed: int) -> Digits:
     return Digits(x[TESTED:], y[TESTED:], x[:TESTED], y[:TESTED])
 
 
-def trained_network(digits: Digits, seed: int, tick: Callable[[], None]) -> torch.nn.Module:
-    """Train a small convolutional network; ``tick`` is called after every epoch."""
+def trained_network(digits: Digits, seed: int, advance: Callable[[float], None]) -> torch.nn.Module:
+    """Train a small convolutional network; ``advance`` is called with 1 after every epoch."""
     import torch
 
     with torch.random.fork_rng(devices=()), _one_thread():
@@ -68,7 +68,7 @@ def trained_network(digits: Digits, seed: int, tick: Callable[[], None]) -> torc
                 loss = torch.nn.functional.cross_entropy(network(x[batch]), y[batch])
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's own
                 optimizer.step()
-            tick()
+            advance(1)
     return network.eval()
 
 

@@ -94,13 +94,12 @@ def _measured(
     options: dict[str, Any],
 ) -> Found:
     """Measure with a bar that shows how many samples are done."""
-    with screen.busy(label, len(read)) as tick:
+    with screen.busy(label, len(read)) as advance:
         done = 0
 
         def progress(now: int, total: int) -> None:
             nonlocal done
-            for _ in range(now - done):
-                tick()
+            advance(now - done)
             done = now
 
         return measure(read, progress=progress, **options)

@@ -15,7 +15,8 @@ WIDE = 100_000
 """columns where nobody looks: tables in a pipe or a file are not folded"""
 PIPE_CLOSED = 141
 """exit code of a program whose reader went away (128 + SIGPIPE)"""
-Advance = Callable[[], None]
+Advance = Callable[[float], None]
+"""makes a bar longer by so many of its parts"""
 
 
 class Screen:
@@ -52,7 +53,7 @@ class Screen:
         console = Console(stderr=True)
         with Progress(console=console, transient=True, redirect_stdout=same) as progress:
             task = progress.add_task(label, total=total)
-            yield lambda: progress.advance(task)
+            yield lambda parts: progress.advance(task, parts)
 
 
 class _Console(Console):
@@ -83,5 +84,5 @@ def leave_broken_pipe() -> None:
     raise SystemExit(PIPE_CLOSED)
 
 
-def _no_advance() -> None:
+def _no_advance(parts: float) -> None:
     pass

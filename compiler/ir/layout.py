@@ -11,6 +11,17 @@ from spikec.ir.dims import Dim, Sizes, SymbolicDim, has_batch, has_time, per_ste
 from spikec.ir.types import TensorType
 
 Numbers = NDArray[Any]
+ONE = Sizes(1, 1)
+
+
+def unit_shape(x: TensorType) -> tuple[int, ...]:
+    """Give the sizes of one sample in one step; axes of B and T keep their place."""
+    return x.step().shape(ONE)
+
+
+def elements(x: TensorType) -> int:
+    """Number of elements of one sample in one step."""
+    return int(np.prod(unit_shape(x), dtype=np.int64))
 
 
 def folded(array: Numbers, x: TensorType, sizes: Sizes) -> Numbers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from spikec.pipeline.normal import Normal
 
 Inputs = Mapping[str, NDArray[Any]]
 """One array per Input node, by the node's name."""
+OnPart = Callable[[float], None]
 
 
 def first_of(graph: Graph, inputs: Inputs, samples: int) -> dict[str, NDArray[Any]]:
@@ -62,6 +63,8 @@ class Context:
     seed: int = 0
     normal: dict[str, Normal] = field(default_factory=dict)
     """mean and deviation per channel of what BatchNorm gave, by the name of the node it is in"""
+    on_part: OnPart = lambda share: None
+    """hears which share of a long pass is done"""
     record: dict[str, Any] = field(default_factory=dict)
     """what passes found out, by pass name; saved with the program"""
 

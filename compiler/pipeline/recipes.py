@@ -16,12 +16,10 @@ from spikec.pipeline.base import check_option
 FOLDED = "fold-constants,fold-batchnorm,nearest-to-gather,split-activations"
 FITTED = "calibrate-neurons{samples=1024,search=true,refit=true}"
 """weights and quantisers, or neurons of few steps, fitted to what reaches them"""
-TUNE = 24
-"""epochs for which a quantised network is tuned as a whole"""
 
 
 def tuned(epochs: int) -> str:
-    """Give the pass that tunes a quantised network, with a comma in front."""
+    """Give the pass that tunes a quantised network as a whole, with a comma in front."""
     return f",tune-quantised{{epochs={epochs}}}" if epochs else ""
 
 
@@ -198,7 +196,8 @@ class SignedRecipe(Recipe):
 class PhasedRecipe(Recipe):
     """Each layer fires in its own window: exactly the quantised network, in binary spikes."""
 
-    tune: int = TUNE
+    tune: int = 24
+    """epochs in which all layers of the quantised network are fitted together; 0: none"""
 
     name: ClassVar[str] = "phased"
     about: ClassVar[str] = "a window of T steps per layer: equals the T-level quantised network"
@@ -237,7 +236,8 @@ class LosslessRecipe(Recipe):
     bits: int = 8
     between: int = 15
     """levels of each sign of currents between weights, where there is no activation"""
-    tune: int = TUNE
+    tune: int = 0
+    """as for ``phased``: minutes, for little where there are 15 levels"""
 
     name: ClassVar[str] = "lossless"
     about: ClassVar[str] = "equals its quantised network bit for bit once settled"

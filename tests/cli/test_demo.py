@@ -86,7 +86,7 @@ def test_the_same_seed_trains_the_same_network(spikec: Spikec) -> None:
 
     data = digits.load_digits(7)
     state = torch.random.get_rng_state()
-    first, second = (digits.trained_network(data, 7, lambda: None) for _ in range(2))
+    first, second = (digits.trained_network(data, 7, lambda parts: None) for _ in range(2))
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
     assert torch.equal(torch.random.get_rng_state(), state)

@@ -23,9 +23,9 @@ def test_progress_shows_on_a_terminal_only(
     monkeypatch.setenv("TERM", "xterm")
     stderr = stream()
     monkeypatch.setattr("sys.stderr", stderr)
-    with Screen(quiet=quiet, as_json=as_json).busy("training", total=2) as tick:
-        tick()
-        tick()
+    with Screen(quiet=quiet, as_json=as_json).busy("training", total=2) as advance:
+        advance(1)
+        advance(1)
     shown = "training" in stderr.getvalue()
     assert shown is (stream is Terminal and not quiet and not as_json)
 

@@ -107,3 +107,10 @@ def test_it_needs_data_and_the_network() -> None:
 def test_options_out_of_range_are_refused(option: str) -> None:
     with pytest.raises(UsageError, match=option.split("=")[0]):
         applied(f"tune-quantised{{{option}}}", random_net(0))
+
+
+def test_each_batch_is_told() -> None:
+    net, shares = random_net(0), list[float]()
+    context = Context(calibration=calibration(net, 128), on_part=shares.append)
+    applied(f"{HEAD},tune-quantised{{epochs=3}}", net, context)
+    assert shares == [n / 6 for n in range(1, 7)]

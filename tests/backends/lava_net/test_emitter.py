@@ -12,12 +12,12 @@ import spikec
 from spikec.artifact import Deployable, export
 from spikec.backends.lava_net import LavaExporter
 from spikec.backends.lava_net.forms import Form, form_of, tried
-from spikec.backends.lava_net.layout import elements
 from spikec.backends.lava_net.matrices import response
 from spikec.backends.lava_net.paths import Path as Way
 from spikec.backends.lava_net.reading import read
 from spikec.errors import UnsupportedModel, UsageError
 from spikec.ir import Array, B, Editor, Graph, Stage, T, TensorType, ops
+from spikec.ir.layout import elements
 from spikec.testing import random_graph, random_inputs
 from spikec.verification import verify
 from tests.backends.lava_net.payload import linear
