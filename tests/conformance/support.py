@@ -156,7 +156,7 @@ def _reasons(case: Case, found: Refusal) -> Iterator[str]:
 
 HELPERS = {ops.Cast.__name__, ops.Constant.__name__}
 """ops that stand beside the one of a case, by names that reasons keep"""
-GENERAL = {r"\b\d+\b": "N", r"%\w+": "%LAYER"}
+GENERAL = {r"\b\d+\b": "N", r"\[N(, N)*\]": "[N, …]", r"%\w+": "%LAYER"}
 
 
 def _general(text: str, kinds: Iterable[str]) -> str:
