@@ -137,7 +137,7 @@ def test_numbers_that_are_not_whole_keep_their_comparison() -> None:
     with pytest.raises(UnsupportedModel) as caught:
         rewritten(LOIHI, copied(graph))
     told = [(p.where.split()[0], p.what) for p in caught.value.problems]
-    assert told == [("%b", "threshold: 1 of 1 no whole numbers"), ("%b", "comparison '>='")]
+    assert told == [("%b", "comparison '>='"), ("%b", "threshold: 1 of 1 no whole numbers")]
 
 
 @pytest.mark.parametrize(
