@@ -29,6 +29,8 @@ class Backend:
     """tools that are not there, of those that cannot be installed beside spikec"""
     reads_back: str = ""
     """the frontend that can read what it writes"""
+    target: str = ""
+    """the target that programs have to be lowered for before they are exported"""
 
 
 def _onnx_graph() -> Exporter:
@@ -78,7 +80,7 @@ BACKENDS: dict[str, Backend] = {
         _nir_graph,
         reads_back="nir_graph",
     ),
-    "sanafe_chip": Backend(_SANAFE, _sanafe_chip),
+    "sanafe_chip": Backend(_SANAFE, _sanafe_chip, target="sanafe-loihi"),
 }
 """what this version can export to"""
 

@@ -58,7 +58,8 @@ def lower_program(
     inputs = None if data is None else _inputs(program, data)
     context = Context(calibration=inputs, reference=program.reference, steps=program.steps)
     work = copied(program.graph)
-    probe = random_inputs(work, PROBES, 0) if inputs is None else _first(inputs)
+    drawn = random_inputs(work, PROBES, 0, steps=program.steps)
+    probe = drawn if inputs is None else _first(inputs)
     try:
         history = Pipeline(passes).run(work, context, probe, on_step)
     except UnsupportedModel as error:

@@ -26,7 +26,7 @@ def before(graph: Graph, cut: Partition) -> Graph | None:
 
 def behind(graph: Graph, cut: Partition) -> Graph:
     """Give the graph from what is read from the chip (and the inputs) to the outputs."""
-    read = {value: name_of(value) for value in cut.read}
+    read = {v: name_of(v) for v in cut.read if not isinstance(v.producer.op, ops.Constant)}
     chip = set(cut.chip)
     kept = [n for n in graph if (n not in chip or isinstance(n.op, ops.Constant)) and n.outputs]
     return _part(graph, kept, read, {n.name: n.inputs[0] for n in graph.outputs})

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.ir import Array, Family, Node, Spikes, Value, ops
-from spikec.target.distinct import distinct_weights
+from spikec.target.distinct import WEIGHTED, distinct_weights, rows_of
 from spikec.target.layers import Layer
 from spikec.target.model import Sign, Target
 from spikec.target.reach import shape_of
@@ -157,12 +157,12 @@ def _most(value: Value) -> float:
     if isinstance(signal, Spikes):
         return float(np.abs(signal.amplitude.data).max()) * signal.levels
     before = [_most(v) for v in value.producer.inputs]
-    weight = _weights_of(value.producer)
-    if isinstance(op, ops.Linear | ops.Conv | ops.ConvTranspose) and weight is not None:
-        first = 1 if isinstance(op, ops.ConvTranspose) else 0
-        rest = tuple(axis for axis in range(weight.ndim) if axis != first)
+    if isinstance(op, WEIGHTED):
         bias = 0 if op.bias is None else np.abs(op.bias.data)
-        return float((np.abs(weight).sum(axis=rest) * before[0] + bias).max())
+        return float((np.abs(rows_of(op)).sum(axis=1) * before[0] + bias).max())
+    if isinstance(op, ops.Scale):
+        shift = 0 if op.shift is None else np.abs(op.shift.data)
+        return float((np.abs(op.scale.data) * before[0] + shift).max())
     if isinstance(op, ops.Constant):
         return float(np.abs(op.value.data).max(initial=0))
     if isinstance(op, ops.Mul) and len(before) == 2:

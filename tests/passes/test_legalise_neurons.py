@@ -137,7 +137,8 @@ def test_numbers_that_are_not_whole_keep_their_comparison() -> None:
     graph["b"].op = replace(neuron(graph, "b"), threshold=array(2.5))
     with pytest.raises(UnsupportedModel) as caught:
         rewritten(LOIHI, copied(graph))
-    assert [p.where.split()[0] for p in caught.value.problems] == ["%b"]
+    told = [(p.where.split()[0], p.what) for p in caught.value.problems]
+    assert told == [("%b", "comparison '>='"), ("%b", "threshold: 1 of 1 no whole numbers")]
 
 
 @pytest.mark.parametrize(
