@@ -55,13 +55,25 @@ class Counter:
         """What has to be held to be seen (float32)."""
         return 4 * sum(prod(v.type.shape(Sizes(1, self.steps))) for v in self.wanted)
 
-    def see(self, values: Mapping[str, Numbers], samples: int) -> None:
-        """Count a block of samples; ``values`` holds at least those wanted."""
+    def see(self, values: Mapping[str, Numbers], first: int) -> None:
+        """Count a block of samples, the next after those seen; ``values`` holds at least names.
+
+        ``first`` is the number of the block's first sample.
+        """
+        samples = self._samples(values)
         sizes = Sizes(samples, self.steps)
         trains = {v: train_of(values[v.name], v.type, sizes) for v in self.wanted}
         seen = Recorded(sizes, values, trains, self.fans)
         works = {node: self._work(Site(node, seen)) for node in self.graph}
         self.blocks.append((samples, works))
+
+    def _samples(self, values: Mapping[str, Numbers]) -> int:
+        """Tell how many samples a block holds; 1 where nothing depends on them."""
+        batched = (v for v in self.wanted if v.type.batch_axis is not None)
+        value = next(batched, None)
+        if value is None:
+            return 1
+        return int(values[value.name].size // prod(value.type.shape(Sizes(1, self.steps))))
 
     def _work(self, site: Site) -> Work:
         work = rule_of(type(site.op))(site)
@@ -87,7 +99,7 @@ class Counter:
 def count_static(graph: Graph) -> tuple[Row, ...]:
     """Count an analog graph: nothing depends on data."""
     counter = Counter(graph, 1)
-    counter.see({}, 1)
+    counter.see({}, 0)
     return counter.result()
 
 
