@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, log2
 from typing import Any
 
@@ -11,7 +11,7 @@ from spikec.energy.catalog import load_profile
 from spikec.energy.count import Row
 from spikec.energy.counts import Counts, total
 from spikec.energy.price import price
-from spikec.energy.profile import Profile
+from spikec.energy.profile import Figure, Operations, Profile
 from spikec.ir import Graph, Op, Spikes, ops
 
 FP32, INT8 = "horowitz45-fp32", "horowitz45-int8"
@@ -31,8 +31,12 @@ class Baseline:
     total_pj: float
     mac_pj: float
     """what one MAC takes"""
-    ratio: float = 0.0
-    """energy of the program divided by this"""
+    layers: Mapping[str, float] = field(default_factory=dict)
+    """pJ by node"""
+
+    def ratio(self, energy_pj: float) -> float:
+        """Give an energy as a share of this one; not a number where this one is 0."""
+        return energy_pj / self.total_pj if self.total_pj else float("nan")
 
     def to_json(self) -> dict[str, Any]:
         """Give everything for machines."""
@@ -41,27 +45,23 @@ class Baseline:
             "about": self.about,
             "total_pj": self.total_pj,
             "mac_pj": self.mac_pj,
-            "ratio": self.ratio,
             "counts": self.counts.to_json(),
+            "layers": dict(self.layers),
         }
 
 
 def baselines(rows: tuple[Row, ...], levels: int, profile: Profile) -> tuple[Baseline, ...]:
     """Give the network at float32, 8 bits, the bits of the program, and at the profile's prices."""
-    counts = total(row.work.counts for row in rows)
     bits = bits_of(levels)
-    fp32, int8 = load_profile(FP32), load_profile(INT8)
-    few = mac_of(bits)
     found = [
-        _priced(rows, fp32, "ann-fp32", "the network in float32, arithmetic alone"),
-        _priced(rows, int8, "ann-int8", "the network in 8 bits, arithmetic alone"),
-        Baseline(
+        _priced(rows, load_profile(FP32), "ann-fp32", "the network in float32, arithmetic alone"),
+        _priced(rows, load_profile(INT8), "ann-int8", "the network in 8 bits, arithmetic alone"),
+        _priced(
+            rows,
+            few_bits(bits),
             f"ann-{bits}bit",
             f"equally quantised: weights of 8 bits, activations of {bits} ({levels} levels and 0);"
             " its multiplication is interpolated",
-            counts,
-            few * float(counts.macs) + ADD_8 * float(counts.adds),
-            few,
         ),
     ]
     if profile.operations.mac is not None and profile.name not in (FP32, INT8):
@@ -71,22 +71,27 @@ def baselines(rows: tuple[Row, ...], levels: int, profile: Profile) -> tuple[Bas
 
 
 def _priced(rows: tuple[Row, ...], profile: Profile, name: str, about: str) -> Baseline:
-    energy = sum(float(price(type(r.node.op), r.work, profile).total) for r in rows)
-    mac = profile.operations.mac
-    counts = total(row.work.counts for row in rows)
-    return Baseline(name, about, counts, energy, 0.0 if mac is None else mac.value)
+    layers = {r.node.name: float(price(type(r.node.op), r.work, profile).total) for r in rows}
+    mac, counts = profile.operations.mac, total(row.work.counts for row in rows)
+    return Baseline(
+        name, about, counts, sum(layers.values()), 0.0 if mac is None else mac.value, layers
+    )
 
 
-def mac_of(bits: int) -> float:
-    """Give pJ of a MAC of weights of 8 bits and activations of ``bits``.
+def few_bits(bits: int) -> Profile:
+    """Give prices of arithmetic with weights of 8 bits and activations of ``bits``.
 
-    0.2 · bits / 8 + 0.03: multipliers grow with the product of both widths (8 and 32 bits take
-    0.2 and 3.1, Horowitz 2014: 15.5 times for 16 times the product); no figure is published.
+    MAC: 0.2 · bits / 8 + 0.03 pJ.  Multipliers grow with the product of both widths (8 and 32 bits
+    take 0.2 and 3.1, Horowitz 2014: 15.5 times for 16 times the product); no figure is published.
 
-    >>> mac_of(8) == 0.23, round(mac_of(4), 3)
+    >>> few_bits(8).operations.mac.value == 0.23, round(few_bits(4).operations.mac.value, 3)
     (True, 0.13)
     """
-    return MULTIPLY_8 * bits / 8 + ADD_8
+    source = f"Horowitz, ISSCC 2014: 45 nm: 0.2 pJ * {bits}/8 + 0.03, interpolated"
+    mac = Figure(MULTIPLY_8 * bits / 8 + ADD_8, source, "memory, wires, control")
+    add = Figure(ADD_8, "Horowitz, ISSCC 2014: 45 nm: addition of 8 bits", "memory, wires, control")
+    about = f"45 nm arithmetic: weights of 8 bits, activations of {bits}"
+    return Profile(f"horowitz45-{bits}bit", about, "memory", Operations(add, mac=mac, add=add))
 
 
 def bits_of(levels: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -50,33 +49,21 @@ class Counter:
         self.fans: dict[Node, Wholes] = {}
         self.blocks: list[tuple[int, dict[Node, Work]]] = []
 
-    @property
-    def bytes_per_sample(self) -> int:
-        """What has to be held to be seen (float32)."""
-        return 4 * sum(prod(v.type.shape(Sizes(1, self.steps))) for v in self.wanted)
-
-    def see(self, values: Mapping[str, Numbers], first: int) -> None:
-        """Count a block of samples, the next after those seen; ``values`` holds at least names.
-
-        ``first`` is the number of the block's first sample.
-        """
-        samples = self._samples(values)
+    def see(self, values: Mapping[str, Numbers], samples: int) -> None:
+        """Count a block of samples, the next after those seen; ``values`` holds at least names."""
         sizes = Sizes(samples, self.steps)
         trains = {v: train_of(values[v.name], v.type, sizes) for v in self.wanted}
         seen = Recorded(sizes, values, trains, self.fans)
         works = {node: self._work(Site(node, seen)) for node in self.graph}
         self.blocks.append((samples, works))
 
-    def _samples(self, values: Mapping[str, Numbers]) -> int:
-        """Tell how many samples a block holds; 1 where nothing depends on them."""
-        batched = (v for v in self.wanted if v.type.batch_axis is not None)
-        value = next(batched, None)
-        if value is None:
-            return 1
-        return int(values[value.name].size // prod(value.type.shape(Sizes(1, self.steps))))
+    @property
+    def samples(self) -> int:
+        """Number of samples seen."""
+        return sum(size for size, _ in self.blocks)
 
     def _work(self, site: Site) -> Work:
-        work = rule_of(type(site.op))(site)
+        work = replace(rule_of(type(site.op))(site), runs=site.runs)
         route = self.routes.get(site.node.name)
         if route is None or not site.result.is_spikes:
             return work
@@ -99,7 +86,7 @@ class Counter:
 def count_static(graph: Graph) -> tuple[Row, ...]:
     """Count an analog graph: nothing depends on data."""
     counter = Counter(graph, 1)
-    counter.see({}, 0)
+    counter.see({}, 1)
     return counter.result()
 
 

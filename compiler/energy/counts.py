@@ -105,6 +105,8 @@ class Work:
     """elements of one step that send through them, where these are events"""
     arrived: Number = 0
     """events that come in, over all steps"""
+    runs: int = 1
+    """steps in which it works; 1 for what is computed once"""
 
     def with_counts(self, more: Counts) -> Work:
         """Add counts."""

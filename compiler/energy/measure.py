@@ -13,6 +13,7 @@ from spikec.data import read_data
 from spikec.energy.count import Counter, Row, count_static
 from spikec.energy.routes import routes_of
 from spikec.errors import UsageError
+from spikec.evaluation import block_size, check_memory
 from spikec.ir import Graph
 from spikec.runtime.feed import bind_inputs
 from spikec.runtime.layerwise import simulate
@@ -20,10 +21,6 @@ from spikec.runtime.layerwise import simulate
 Numbers = NDArray[Any]
 Progress = Callable[[int, int], None]
 """Called with the number of finished samples, and of all samples."""
-BLOCK = 128
-"""samples that run together, at most"""
-SEEN = 256 * 2**20
-"""most bytes of events that are held at once"""
 
 
 class Subject(Protocol):
@@ -31,7 +28,7 @@ class Subject(Protocol):
 
     graph: Graph
     reference: Graph
-    recipe: str
+    record: dict[str, Any]
 
     @property
     def neurons(self) -> tuple[str, ...]:
@@ -69,34 +66,39 @@ def measure(
             expected="samples: events, hence energy, depend on them",
             remedy="give the data that the program was calibrated on, or test data",
         )
+    check_memory(memory)
     samples = read_data(data)
     inputs = program.inputs(samples)
     counter = counter_of(program, steps)
-    size = max(1, min(BLOCK, SEEN // max(1, counter.bytes_per_sample)))
-    done, count = 0, len(samples)
-    for block in blocks(inputs, size):
-        timed = steps if program.neurons else None
-        feed = bind_inputs(program.graph, dict(block), timed, "float32")
-        seen = simulate(program.graph, feed, counter.names, memory=memory)
-        counter.see(seen.values, done)
-        done += len(next(iter(block.values())))
-        progress(done, count)
-    return measured(program, counter, count)
+    graph, timed = program.graph, steps if program.neurons else None
+    done = 0
+    for block in blocks(inputs, block_size(graph, counter.names, steps)):
+        feed = bind_inputs(graph, dict(block), timed, "float32")
+        size = len(next(iter(block.values())))
+        counter.see(simulate(graph, feed, counter.names, memory=memory).values, size)
+        done += size
+        progress(done, len(samples))
+    return measured(program, counter)
 
 
 def counter_of(program: Subject, steps: int) -> Counter:
-    """Give what counts while somebody else runs the samples: it sees the values of its names."""
+    """Give what counts while somebody else runs the samples: a watcher of an evaluation."""
     return Counter(program.graph, steps, routes_of(program.graph))
 
 
-def measured(program: Subject, counter: Counter, samples: int) -> Measured:
-    """Give what a counter has seen of so many samples."""
+def measured(program: Subject, counter: Counter) -> Measured:
+    """Give what a counter has seen."""
     return Measured(
         program.graph,
-        program.recipe,
+        recipe_of(program.record),
         counter.steps,
-        samples,
+        counter.samples,
         counter.result(),
         count_static(program.reference),
     )
 
+
+def recipe_of(record: dict[str, Any]) -> str:
+    """Give the name of the recipe that made a program; nothing where none did."""
+    made = record.get("recipe")
+    return str(made.get("name", "")) if isinstance(made, dict) else str(made or "")

@@ -86,8 +86,11 @@ def moved(counts: Counts, stores: Stores, memory: Memory) -> Energies:
     return sum(number * memory.per_byte(size) for number, size in rows)
 
 
-def unpriced(counts: Counts, profile: Profile) -> Mapping[str, float]:
-    """Say what was counted and has no price in a profile (means over the samples)."""
+def unpriced(counts: Counts, profile: Profile, *, placed: bool) -> Mapping[str, float]:
+    """Say what was counted and has no price in a profile (means over the samples).
+
+    Hops are no number as long as nothing is placed: where they have a price, they count as 0.
+    """
     prices = {
         "macs": profile.operations.mac,
         "adds": profile.operations.add,
@@ -96,6 +99,8 @@ def unpriced(counts: Counts, profile: Profile) -> Mapping[str, float]:
         "others": None,
     }
     found = {name: float(np.mean(getattr(counts, name))) for name, p in prices.items() if not p}
+    if not placed and profile.network.hop_x is not None:
+        found["hops"] = float("nan")
     return {name: number for name, number in found.items() if number}
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any
+
+import numpy as np
 
 from spikec.energy.baseline import Baseline
 from spikec.energy.convention import Convention
 from spikec.energy.counts import Counts
-from spikec.energy.price import Parts
+from spikec.energy.price import Energies, Parts
 from spikec.energy.profile import Profile
 
 
@@ -23,6 +26,20 @@ class Spread:
     high: float
     """95th percentile"""
 
+    @staticmethod
+    def of(energies: Energies) -> Spread:
+        """Look at one number for every sample, or one number a sample."""
+        low, high = np.percentile(energies, (5, 95))
+        return Spread(float(np.mean(energies)), float(low), float(high))
+
+
+class Kind(Enum):
+    """What a node is to a table."""
+
+    SYNAPSES = "synapses"
+    NEURONS = "neurons"
+    OTHER = "other"
+
 
 @dataclass(frozen=True, eq=False)
 class LayerEnergy:
@@ -30,8 +47,7 @@ class LayerEnergy:
 
     name: str
     op: str
-    kind: str
-    """``synapses``, ``neurons`` or ``other``"""
+    kind: Kind
     place: str
     """where it comes from in the user's source; empty where that is unknown"""
     counts: Counts
@@ -67,7 +83,7 @@ class LayerEnergy:
         return {
             "name": self.name,
             "op": self.op,
-            "kind": self.kind,
+            "kind": self.kind.value,
             "place": self.place,
             "counts": self.counts.to_json(),
             "energy_pj": self.energy.to_json(),
@@ -126,6 +142,8 @@ class Energy:
     profile: Profile
     levels: int
     """most values other than 0 that the events of a neuron stand for"""
+    placed: str
+    """the target on whose cores it stands; empty where it stands on none"""
     layers: tuple[LayerEnergy, ...]
     counts: Counts
     """of all nodes: means over the samples"""
@@ -170,12 +188,13 @@ class Energy:
             "leaves_out": self.profile.leaves_out,
             "sources": {name: asdict(figure) for name, figure, _ in self.profile.figures()},
             "levels": self.levels,
+            "placed": self.placed,
             "total_pj": self.total_pj,
             "spread_pj": asdict(self.spread),
             "energy_pj": self.energy.to_json(),
             "counts": self.counts.to_json(),
             "static": None if static is None else {**asdict(static), "pj": static.pj},
-            "baselines": [baseline.to_json() for baseline in self.baselines],
+            "baselines": [{**b.to_json(), "ratio": b.ratio(self.total_pj)} for b in self.baselines],
             "first_layer": asdict(self.first_layer),
             "convention": self.convention.to_json(),
             "unpriced": dict(self.unpriced),

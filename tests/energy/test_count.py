@@ -33,7 +33,7 @@ def counted(graph: Graph, inputs: dict[str, np.ndarray]) -> dict[str, list[dict[
     steps = timed(graph)
     counter = Counter(graph, steps or 1)
     seen = trace(graph, dict(inputs), "reference", record=counter.names, steps=steps)
-    counter.see(seen.values, 0)
+    counter.see(seen.values, SAMPLES)
     return {
         row.node.name: [
             {n: int(np.broadcast_to(getattr(row.work.counts, n), (SAMPLES,))[i]) for n in FIELDS}
