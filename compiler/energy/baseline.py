@@ -12,7 +12,7 @@ from spikec.energy.count import Row
 from spikec.energy.counts import Counts, total
 from spikec.energy.price import price
 from spikec.energy.profile import Figure, Operations, Profile
-from spikec.ir import Graph, Op, Spikes, ops
+from spikec.ir import Graph, Spikes, ops
 
 FP32, INT8 = "horowitz45-fp32", "horowitz45-int8"
 MULTIPLY_8 = 0.2
@@ -131,7 +131,7 @@ def _rate(op: Any, steps: int) -> int:
     return signal.levels * steps if isinstance(signal, Spikes) else 1
 
 
-LEVELS: Mapping[type[Op], Callable[[Any, int], int]] = {
+LEVELS: Mapping[type, Callable[[Any, int], int]] = {
     ops.BipolarIF: _bipolar,
     ops.SigmaDelta: _bipolar,
     ops.PhasedFire: _phased,

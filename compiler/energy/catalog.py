@@ -49,7 +49,8 @@ def _files() -> dict[str, Path]:
 
 def _read(path: Path) -> Profile:
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise BadFile("not a TOML file", where=str(path), expected=str(error)) from error
-    return read_profile(table, path.stem, str(path))
+    return read_profile(table, path.stem, str(path), text)

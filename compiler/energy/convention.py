@@ -48,6 +48,10 @@ class Convention:
         """E = 0.9 Σ SOP + 4.6 FLOPs(first)."""
         return E_AC * self.sop + E_MAC * self.first_flops
 
+    def ratio(self, energy_pj: float) -> float:
+        """Give an energy as a share of this one; not a number where this one is 0."""
+        return energy_pj / self.total_pj if self.total_pj else float("nan")
+
     def to_json(self) -> dict[str, Any]:
         """Give everything for machines."""
         rows = [{**asdict(layer), "sop": layer.sop} for layer in self.layers]

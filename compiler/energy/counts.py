@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Number: TypeAlias = float | NDArray[np.int64]
+Number: TypeAlias = float | NDArray[Any]
 """one number for every sample, or one number a sample: [samples]"""
 WORD = 4
 """bytes of a message, and of its place in a queue"""

@@ -15,6 +15,7 @@ from spikec.energy.first import first_layer
 from spikec.energy.layer import layer_energies
 from spikec.energy.measure import Measured
 from spikec.energy.price import Parts, price, unpriced
+from spikec.energy.profile import Profile
 from spikec.energy.result import Energy, Spread
 from spikec.energy.standby import standby
 from spikec.ir import ops
@@ -24,7 +25,7 @@ WEIGHTED = (ops.Linear, ops.Conv, ops.ConvTranspose, ops.DeformConv)
 """ops that the literature calls layers"""
 
 
-def estimate(found: Measured, profile: str | os.PathLike[str] = DEFAULT) -> Energy:
+def estimate(found: Measured, profile: str | os.PathLike[str] | Profile = DEFAULT) -> Energy:
     """Price what was counted."""
     prices = load_profile(profile)
     levels = levels_of(found.graph, found.steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from spikec.energy.counts import Counts, Stores, Work
 from spikec.energy.profile import Figure, Memory, Profile
 from spikec.ir import Op, ops
 
-Energies = float | NDArray[np.float64]
+Energies: TypeAlias = float | NDArray[Any]
 """pJ: one number for every sample, or one number a sample"""
 
 
@@ -33,7 +34,8 @@ class Parts:
     @property
     def total(self) -> Energies:
         """All together."""
-        return sum(getattr(self, field.name) for field in fields(self))
+        energies: list[Energies] = [getattr(self, field.name) for field in fields(self)]
+        return sum(energies)
 
     def __add__(self, other: Parts) -> Parts:
         """Add up, sample by sample."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,6 +139,17 @@ class Profile:
                     for point in value:
                         figure = Figure(point.pj, part.source, part.leaves_out)
                         yield f"{name} {point.bytes:,.0f} B", figure, "pJ"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything for machines."""
+        figures = {name: {**asdict(figure), "unit": unit} for name, figure, unit in self.figures()}
+        return {
+            "name": self.name,
+            "about": self.about,
+            "leaves_out": self.leaves_out,
+            "origin": self.origin,
+            "figures": figures,
+        }
 
 
 def unit_of(section: str, name: str) -> str:

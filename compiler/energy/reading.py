@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
@@ -30,16 +32,24 @@ SECTIONS: Mapping[str, type] = {
 }
 OPTIONAL = ("memory", "static")
 """sections that may be missing as a whole"""
+DIVIDES = ("memory.access-bytes", "static.neurons-per-core", "static.cores-per-chip")
 FIGURE = '{ value = 0.9, source = "...", leaves-out = "..." }'
+_KEY = re.compile(r"\s*(?:\[\s*(?P<section>[\w.-]+)\s*\]|(?P<key>[\w-]+)\s*=)")
 POINTS = "{ value = [[bytes, pJ], ...], source = ..., leaves-out = ... }"
 
 
 @dataclass
 class _Reader:
+    file: str
+    lines: Mapping[str, int]
+    """by key (``operations.ac``), the line of the file that it stands in"""
     problems: list[Problem] = field(default_factory=list)
 
     def wrong(self, what: str, where: str, expected: str = "", remedy: str = "") -> None:
-        self.problems.append(Problem(what, where, expected, remedy))
+        key = where.partition("[")[0]
+        line = self.lines.get(key) or self.lines.get(key.rpartition(".")[0])
+        place = where if line is None else f"{where}, {self.file}:{line}"
+        self.problems.append(Problem(what, place, expected, remedy))
 
     def known(self, keys: Iterable[str], names: Iterable[str], where: str) -> None:
         """Report keys that nobody reads."""
@@ -47,7 +57,8 @@ class _Reader:
         for key in keys:
             if key not in all_names:
                 remedy = nearest(key, all_names)
-                self.wrong(f"unknown key {key!r}", where, ", ".join(all_names), remedy)
+                place = f"{where}.{key}" if where else key
+                self.wrong(f"unknown key {key!r}", place, ", ".join(all_names), remedy)
 
     def text(self, table: Table, key: str, where: str, expected: str) -> str:
         """Read a text that must be there."""
@@ -58,16 +69,34 @@ class _Reader:
         return value
 
 
-def read_profile(table: Table, name: str, file: str) -> Profile:
-    """Give the profile that a table describes."""
-    reader = _Reader()
-    reader.known(table, ("about", "leaves-out", *SECTIONS), "the file")
+def read_profile(table: Table, name: str, file: str, text: str = "") -> Profile:
+    """Give the profile that a table describes; ``text`` is the file that it was read from."""
+    reader = _Reader(file, lines_of(text))
+    reader.known(table, ("about", "leaves-out", *SECTIONS), "")
     about = reader.text(table, "about", "the file", 'about = "one line of text"')
     leaves_out = reader.text(table, "leaves-out", "the file", 'leaves-out = "what is not priced"')
     parts = {key: _section(reader, key, table) for key in SECTIONS}
     if reader.problems:
         raise BadFile(f"profile {name!r} cannot be read", where=file, problems=reader.problems)
     return Profile(name, about, leaves_out, **parts, origin=file)
+
+
+def lines_of(text: str) -> dict[str, int]:
+    r"""Find the line of each key and each section of a TOML file.
+
+    >>> lines_of('about = "x"\n[operations]\nac = { value = 1 }\n')
+    {'about': 1, 'operations': 2, 'operations.ac': 3}
+    """
+    found: dict[str, int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        match = _KEY.match(line)
+        if match is None:
+            continue
+        if match["section"]:
+            section = match["section"]
+        found[section if match["section"] else f"{section}.{match['key']}".lstrip(".")] = number
+    return found
 
 
 def _section(reader: _Reader, key: str, table: Table) -> Any:
@@ -100,6 +129,8 @@ def _figure(
         return None
     told = _told(reader, rows[name], where, FIGURE)
     value = _number(reader, told.get("value"), where)
+    if value == 0 and where in DIVIDES and told.get("value") == 0:
+        reader.wrong("0", where, "a number above 0: others are divided by it")
     return Figure(value, str(told.get("source")), str(told.get("leaves-out")))
 
 
@@ -137,8 +168,6 @@ def _memory(reader: _Reader, rows: Table, options: Iterable[str]) -> Memory | No
     access = _figure(reader, rows, "access-bytes", "memory", needed=True)
     queue = _figure(reader, rows, "queue-bytes", "memory", needed=True)
     beyond = _figure(reader, rows, "beyond", "memory", needed=False)
-    if access is not None and access.value == 0 and not reader.problems:
-        reader.wrong("0", "memory.access-bytes", "bytes of one access, more than 0")
     if reader.problems or access is None or queue is None:
         return None
     source, leaves_out = str(told["source"]), str(told["leaves-out"])
@@ -147,18 +176,15 @@ def _memory(reader: _Reader, rows: Table, options: Iterable[str]) -> Memory | No
 
 def _points(reader: _Reader, rows: object) -> tuple[Point, ...]:
     """Read pairs whose sizes rise."""
-    pairs = [row for row in rows if isinstance(row, list) and len(row) == 2] if _list(rows) else []
-    if not isinstance(rows, list) or len(pairs) != len(rows) or len(rows) < 2:
+    listed = rows if isinstance(rows, list) else []
+    pairs = [row for row in listed if isinstance(row, list) and len(row) == 2]
+    if len(pairs) != len(listed) or len(pairs) < 2:
         reader.wrong(f"{rows!r}", "memory.points", POINTS)
         return ()
     points = tuple(
         Point(*(_number(reader, part, f"memory.points[{i}]") for part in pair))
         for i, pair in enumerate(pairs)
     )
-    if any(a.bytes >= b.bytes for a, b in zip(points, points[1:], strict=False)):
+    if any(a.bytes >= b.bytes for a, b in itertools.pairwise(points)):
         reader.wrong("sizes that do not rise", "memory.points", POINTS)
     return points
-
-
-def _list(value: object) -> bool:
-    return isinstance(value, list)

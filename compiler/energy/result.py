@@ -202,19 +202,19 @@ class Energy:
         }
 
     def table(self) -> str:
-        """Write the layers as aligned text."""
-        from spikec.energy.tables import text
+        """Write layers and totals as aligned text."""
+        from spikec.energy.writing import text
 
-        return text(self)
+        return text((self,))
 
     def to_csv(self) -> str:
         """Write the layers and their sum as CSV, numbers in full."""
-        from spikec.energy.tables import csv_text
+        from spikec.energy.writing import csv_text
 
-        return csv_text(self)
+        return csv_text((self,))
 
     def to_markdown(self) -> str:
         """Write all tables as Markdown."""
-        from spikec.energy.tables import markdown
+        from spikec.energy.writing import markdown
 
-        return markdown(self)
+        return markdown((self,))

@@ -35,7 +35,9 @@ def routes_of(graph: Graph) -> Routes:
             if sender in cores:
                 into = cores[name][edges.target]
                 pairs.setdefault(sender, []).append(np.unique(edges.source * _MANY + into))
-    return {name: _route(cores[name], np.concatenate(found), tiles) for name, found in pairs.items()}
+    return {
+        name: _route(cores[name], np.concatenate(found), tiles) for name, found in pairs.items()
+    }
 
 
 _MANY = 2**32
@@ -53,5 +55,3 @@ def _route(own: Wholes, pairs: Wholes, tiles: Wholes) -> tuple[Wholes, Wholes, W
         np.bincount(source, column, size).astype(np.int64) for column in columns
     )
     return messages, hops_x, hops_y
-
-

@@ -39,7 +39,9 @@ class Seen:
         if self.node.timing is Timing.STATIC or self.node.timing is Timing.WHOLE:
             yield self.operand(position)
             return
-        timed = [v.type.rate for v in (*self.node.inputs, *self.node.outputs) if not v.type.is_static]
+        timed = [
+            v.type.rate for v in (*self.node.inputs, *self.node.outputs) if not v.type.is_static
+        ]
         rate = max(timed)
         for time in range(1, int(self.steps * rate) + 1):
             yield step_of(value, self.operand(position), time, Sizes(1, rate.denominator))

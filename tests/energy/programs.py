@@ -61,5 +61,7 @@ def _met(d: Draft) -> None:
 def _joined(d: Draft) -> None:
     """Add events to events, or to numbers."""
     x = d.pick(lambda t: t.rank >= 3)
-    other = d.choose(x, d.hidden(ops.Constant(Array(np.float32(0.5)))), d.hidden(ops.Accumulator(), x))
+    other = d.choose(
+        x, d.hidden(ops.Constant(Array(np.float32(0.5)))), d.hidden(ops.Accumulator(), x)
+    )
     d.add(d.choose(ops.Add(), ops.Sub()), *d.choose((x, other), (other, x)))

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from tests.energy.brute import FIELDS, brute
-from tests.energy.programs import program
 
 from spikec.energy.count import Counter
 from spikec.energy.counts import NAMES
@@ -16,6 +14,8 @@ from spikec.ir import Graph, Stage
 from spikec.runtime import trace
 from spikec.runtime.layerwise.split import samples_never_meet
 from spikec.testing import random_graph, random_inputs
+from tests.energy.brute import FIELDS, brute
+from tests.energy.programs import program
 
 SAMPLES, STEPS = 2, 4
 
@@ -47,7 +47,11 @@ def one(graph: Graph, inputs: dict[str, np.ndarray], sample: int) -> dict[str, n
     found = {}
     for node in graph.inputs:
         type_, array = node.outputs[0].type, inputs[node.name]
-        rows = array.reshape(STEPS, SAMPLES, *array.shape[1:]) if "T*B" in str(type_.dims[0]) else array
+        rows = (
+            array.reshape(STEPS, SAMPLES, *array.shape[1:])
+            if "T*B" in str(type_.dims[0])
+            else array
+        )
         axis = 0 if rows is array and type_.is_static else 1
         taken = rows.take([sample], axis=axis)
         found[node.name] = taken.reshape(-1, *array.shape[1:]) if rows is not array else taken

@@ -10,7 +10,7 @@ from spikec.ir import Op, ops
 
 
 def layer(site: Site) -> Work:
-    """y = W x + b.  Events: one AC per synapse behind each.  Analog x: one MAC per synapse.
+    """Y = W x + b.  Events: one AC per synapse behind each.  Analog x: one MAC per synapse.
 
     The bias is one sum per result and run.  An event reads its weights, and reads and writes the
     sums of the neurons that it reaches; an analog layer reads operand and weight for each product.
@@ -23,7 +23,7 @@ def layer(site: Site) -> Work:
 
 
 def window_sum(site: Site) -> Work:
-    """y = Σ x over windows or axes: as a layer whose weights need no memory, and no product."""
+    """Y = Σ x over windows or axes: as a layer whose weights need no memory, and no product."""
     fan = site.fan_out()
     return onto(site, Work(synapses=int(fan.sum()), stores=stores(site)), 0)
 
@@ -43,9 +43,7 @@ def onto(site: Site, work: Work, weight: int) -> Work:
             state_read=out * acs,
             state_written=out * acs,
         )
-        return Work(
-            counts, work.stores, work.flops, work.synapses, train.events.shape[-1], arrived
-        )
+        return Work(counts, work.stores, work.flops, work.synapses, train.events.shape[-1], arrived)
     used = work.synapses * site.runs
     counts = Counts(
         macs=used if weight else 0,
@@ -66,7 +64,7 @@ def bias(site: Site, weight: int) -> Counts:
 
 
 def scale(site: Site) -> Work:
-    """y = a x + c by channel: a synapse for each element, whose weight is a."""
+    """Y = a x + c by channel: a synapse for each element, whose weight is a."""
     size = site.of(site.result.size)
     work = onto(site, Work(synapses=size // site.runs, stores=stores(site)), item_of_weight(site))
     if site.op.shift is None:

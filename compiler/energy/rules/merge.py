@@ -14,7 +14,7 @@ from spikec.ir.layout import folded
 
 
 def join(site: Site) -> Work:
-    """y = a ± b: one AC per event and element it is added to; of analog values one sum each."""
+    """Y = a ± b: one AC per event and element it is added to; of analog values one sum each."""
     size, out = site.of(site.result.size), item(site.result)
     positions = [i for i in range(2) if site.fires(i)]
     if not positions:
@@ -39,7 +39,7 @@ def join(site: Site) -> Work:
 
 
 def product(site: Site) -> Work:
-    """y = Σ Π x.  With events: one AC per product whose events are all there; else MACs.
+    """Y = Σ Π x.  With events: one AC per product whose events are all there; else MACs.
 
     The op itself says how many there are, run on ones in the place of events and analog numbers.
     """
@@ -72,7 +72,8 @@ def _met(site: Site, seen: Callable[[Numbers, Spikes], Numbers]) -> Number:
             arrays.append(np.ones(value.type.shape(sizes)))
     (result,) = site.op.run(tuple(arrays), sizes)
     rows = folded(np.asarray(result), site.result, sizes)
-    return np.rint(rows.reshape(len(rows), -1).sum(axis=1)).astype(np.int64)
+    met: Number = np.rint(rows.reshape(len(rows), -1).sum(axis=1)).astype(np.int64)
+    return met
 
 
 def _present(array: Numbers, signal: Spikes) -> Numbers:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from spikec.energy.counts import WORD, Counts, Stores, Work
 from spikec.energy.rules.elementwise import ELEMENTWISE, nothing, traffic
 from spikec.energy.site import Site, item, payload_bits
-from spikec.ir import Node, Op, Spikes, Value, ops
+from spikec.ir import Node, Spikes, Value, ops
 from spikec.ir.layout import ONE
 from spikec.ir.ops.coding import Encoder
 
@@ -62,9 +62,8 @@ def readers(value: Value) -> set[Node]:
     return found
 
 
-NEURONS: Mapping[type[Op], Callable[[Site], Work]] = {
+NEURONS: Mapping[type, Callable[[Site], Work]] = {
     ops.Neuron: neuron,
     Encoder: encoder,
     ops.Input: source,
 }
-
