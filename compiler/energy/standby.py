@@ -15,7 +15,7 @@ from spikec.target.placement import Placement
 
 
 def standby(found: Measured, static: Static, placement: Placement | None) -> StaticEnergy:
-    """T = steps · step + (acs · ac + updates · update + events · event) / cores."""
+    """Latency t = steps · step + (acs · ac + updates · update + events · event) / cores."""
     counts = total(row.work.counts for row in found.rows)
     cores = cores_of(found.graph, static) if placement is None else placement.cores
     of_chip = static.cores_per_chip

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spikec.energy.rules.pooled import is_folded, sender
 from spikec.ir import Array, Family, Graph, Node, Op, Sizes, Spikes, Value, ops
 from spikec.ir.op import Timing
 from spikec.ir.ops.coding import Encoder, FromStatic
@@ -116,11 +117,40 @@ def _synapses(seen: Seen, op: Op, *, weighted: bool) -> Tally:
 
 
 def _layer(seen: Seen) -> Tally:
+    """Look at each event before the pools, if there are any; let it run through to the end."""
     op: Any = seen.node.op
     ones = Array(np.ones(op.weight.shape))
+    source = sender(seen.node)
+    if source is not None and source is not seen.node.inputs[0]:
+        return _through_pools(seen, source, replace(op, weight=ones, bias=None))
     tally = _synapses(seen, replace(op, weight=ones, bias=None), weighted=True)
     if op.bias is not None:
         tally["adds"] += seen.result.size
+    return tally
+
+
+def _through_pools(seen: Seen, source: Value, op: Any) -> Tally:
+    chain: list[Op] = [op]
+    value = seen.node.inputs[0]
+    while value is not source:
+        chain.insert(0, value.producer.op)
+        value = value.producer.inputs[0]
+    own: Any = seen.node.op
+    tally = {"acs": 0, "shift_adds": 0, "adds": seen.result.size if own.bias else 0}
+    reached: dict[int, int] = {}
+    for time in range(1, seen.steps + 1):
+        x = step_of(source, seen.values[source.name], time, Sizes(1, 1))
+        for index, k in enumerate(quanta_of(source, x).ravel().tolist()):
+            if k and index not in reached:
+                y: Any = np.zeros(x.size)
+                y[index] = 1
+                y = y.reshape(x.shape)
+                for one in chain:
+                    (y,) = one.run((y,), Sizes(1, 1))
+                reached[index] = int(np.count_nonzero(y))
+            if k:
+                tally["acs"] += reached[index]
+                tally["shift_adds"] += bin(k).count("1") * reached[index]
     return tally
 
 
@@ -139,6 +169,8 @@ def _scale(seen: Seen) -> Tally:
 
 
 def _pool(seen: Seen) -> Tally:
+    if is_folded(seen.node):
+        return {}
     return _synapses(seen, seen.node.op, weighted=False)
 
 

@@ -1,8 +1,11 @@
 """Random programs in which nearly every op is fed by events."""
 
+from math import prod
+
 import numpy as np
 
 from spikec.ir import Array, B, Graph, Stage, T, TensorType, Value, ops
+from spikec.ir.layout import ONE
 from spikec.testing.draft import Draft, UnfitError
 from spikec.testing.draw_layers import PLAIN_LAYERS
 from spikec.testing.draw_shape import PLAIN_MOVES, reduce
@@ -15,7 +18,8 @@ def program(seed: int) -> Graph:
     shape = (d.integer(1, 4), d.integer(2, 6), d.integer(2, 6))
     current = d.edit.input("x", TensorType((T, B, *shape)))
     events = [_fired(d, current)]
-    draws = (*PLAIN_LAYERS * 2, *PLAIN_MOVES, _met, _met, _joined, reduce, readout, temporal)
+    plain = (*PLAIN_LAYERS * 2, *PLAIN_MOVES, *(_pooled,) * 6)
+    draws = (*plain, _met, _met, _joined, reduce, readout, temporal)
     while len(d.edit.graph) < 14:
         d.values = list(events)
         try:
@@ -56,6 +60,27 @@ def _met(d: Draft) -> None:
     )
     op, operands = d.choose(*product)
     d.add(op, *operands)
+
+
+def _pooled(d: Draft) -> None:
+    """Pool events, once or twice, and let a layer read the sums."""
+    x = d.pick(lambda t: t.rank == 5 and t.dims[:2] == (T, B))
+    for _ in range(d.integer(1, 2)):
+        high, wide = x.type.shape(ONE)[-2:]
+        k, padded = d.integer(1, min(2, high, wide)), d.integer(0, 1)
+        s = k + d.integer(0, 1)
+        window = ((k, k), (s, s), ((0, padded * (k - 1)),) * 2, (1, 1), d.chance())
+        size = (d.integer(1, min(2, high)), d.integer(1, min(2, wide)))
+        pools = (ops.AvgPool(*window), ops.SumPool(*window), ops.AdaptiveAvgPool(size))
+        x = d.hidden(d.choose(*pools), x)
+    if d.chance():
+        x = d.hidden(ops.Reshape((T, B, prod(x.type.step().shape(ONE)))), x)
+        weight = d.array(d.integer(1, 3), x.type.shape(ONE)[-1])
+        d.add(ops.Linear(weight, d.maybe(weight.shape[0])), x)
+        return
+    channels = x.type.shape(ONE)[2]
+    weight = d.array(d.integer(1, 3), channels, d.integer(1, 2), d.integer(1, 2))
+    d.add(ops.Conv(weight, d.maybe(weight.shape[0]), (1, 1), ((1, 1), (1, 1)), (1, 1)), x)
 
 
 def _joined(d: Draft) -> None:

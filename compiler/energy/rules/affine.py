@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from spikec.energy.counts import WORD, Counts, Stores, Work
+from spikec.energy.rules.pooled import is_folded, pulled, sender
 from spikec.energy.site import Site, item
 from spikec.ir import Op, ops
 
 
 def layer(site: Site) -> Work:
-    """Y = W x + b.  Events: one AC per synapse behind each.  Analog x: one MAC per synapse.
+    """Weights, y = W x + b.  Events: an AC per synapse behind each.  Analog x: a MAC per synapse.
+
+    Pools between events and weights are part of the weights: see ``pooled``.
 
     The bias is one sum per result and run.  An event reads its weights, and reads and writes the
     sums of the neurons that it reaches; an analog layer reads operand and weight for each product.
@@ -23,17 +26,21 @@ def layer(site: Site) -> Work:
 
 
 def window_sum(site: Site) -> Work:
-    """Y = Σ x over windows or axes: as a layer whose weights need no memory, and no product."""
+    """Sum over windows or axes: as a layer whose weights need no memory, and no product."""
     fan = site.fan_out()
+    if is_folded(site.node):
+        return Work()
     return onto(site, Work(synapses=int(fan.sum()), stores=stores(site)), 0)
 
 
 def onto(site: Site, work: Work, weight: int) -> Work:
     """Count the synapses that work: of events, or of all elements; ``weight`` in bytes."""
     own, out = item(site.types()), item(site.result)
-    if site.fires():
-        train = site.train()
-        acs, shifts = train.through(site.fan_out())
+    source = sender(site.node)
+    if source is not None:
+        train = site.seen.trains[source]
+        fan = pulled(site.fan_out(), site.node, source)
+        acs, shifts = train.through(fan)
         arrived = train.events.sum(axis=-1)
         counts = Counts(
             acs=acs,
@@ -43,7 +50,9 @@ def onto(site: Site, work: Work, weight: int) -> Work:
             state_read=out * acs,
             state_written=out * acs,
         )
-        return Work(counts, work.stores, work.flops, work.synapses, train.events.shape[-1], arrived)
+        inputs = train.events.shape[-1]
+        flops = work.flops * inputs // site.of(site.types().step().size)
+        return Work(counts, work.stores, flops, int(fan.sum()), inputs, arrived)
     used = work.synapses * site.runs
     counts = Counts(
         macs=used if weight else 0,
@@ -64,7 +73,7 @@ def bias(site: Site, weight: int) -> Counts:
 
 
 def scale(site: Site) -> Work:
-    """Y = a x + c by channel: a synapse for each element, whose weight is a."""
+    """Scale, y = a x + c by channel: a synapse for each element, whose weight is a."""
     size = site.of(site.result.size)
     work = onto(site, Work(synapses=size // site.runs, stores=stores(site)), item_of_weight(site))
     if site.op.shift is None:
@@ -97,7 +106,7 @@ def stores(site: Site) -> Stores:
     weights = sum(array.data.nbytes for array in site.op.arrays.values())
     result = site.of(site.result.step().size) * item(site.result)
     operand = site.of(site.types().step().size) * item(site.types())
-    if site.fires():
+    if sender(site.node) is not None:
         return Stores(weights, states=result)
     return Stores(weights, read=operand, written=result)
 

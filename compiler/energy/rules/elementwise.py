@@ -40,7 +40,7 @@ def windows(site: Site) -> Work:
 
 
 def running(site: Site) -> Work:
-    """Y = Σ x up to each element, along an axis: a sum an element."""
+    """Sum up to each element, along an axis: a sum an element."""
     return traffic(site, Counts(adds=site.of(site.result.size)))
 
 
@@ -56,7 +56,7 @@ def weighted(site: Site) -> Work:
 
 
 def interpolated(site: Site) -> Work:
-    """Y = Σ W x along each axis: a product for each weight that is not 0; a nearest pixel is none.
+    """Resize: a product for each weight that is not 0, y = Σ W x by axis; a nearest pixel is none.
 
     Counted as if all axes were taken at once.
     """
@@ -73,7 +73,7 @@ def interpolated(site: Site) -> Work:
 
 
 def reduced(site: Site) -> Work:
-    """Y = Σ x over axes: one synapse an element, or one sum."""
+    """Sum over axes: one synapse an element, or one sum."""
     fans = site.seen.fans
     fans.setdefault(site.node, np.ones(site.of(site.types().step().size), np.int64))
     return window_sum(site)

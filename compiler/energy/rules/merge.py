@@ -14,7 +14,7 @@ from spikec.ir.layout import folded
 
 
 def join(site: Site) -> Work:
-    """Y = a ± b: one AC per event and element it is added to; of analog values one sum each."""
+    """Join, y = a ± b: an AC per event and element it is added to; of analog values a sum each."""
     size, out = site.of(site.result.size), item(site.result)
     positions = [i for i in range(2) if site.fires(i)]
     if not positions:
@@ -39,7 +39,7 @@ def join(site: Site) -> Work:
 
 
 def product(site: Site) -> Work:
-    """Y = Σ Π x.  With events: one AC per product whose events are all there; else MACs.
+    """Multiply, y = Σ Π x.  With events: one AC per product whose events are all there; else MACs.
 
     The op itself says how many there are, run on ones in the place of events and analog numbers.
     """

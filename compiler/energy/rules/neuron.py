@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from spikec.energy.counts import WORD, Counts, Stores, Work
 from spikec.energy.rules.elementwise import ELEMENTWISE, nothing, traffic
+from spikec.energy.rules.pooled import is_folded
 from spikec.energy.site import Site, item, payload_bits
 from spikec.ir import Node, Spikes, Value, ops
 from spikec.ir.layout import ONE
@@ -52,10 +53,10 @@ def sent(site: Site) -> Counts:
 
 
 def readers(value: Value) -> set[Node]:
-    """Give the nodes that do something with a value, behind all that only moves it."""
+    """Give the nodes that do something with a value, behind all that only moves or pools it."""
     found: set[Node] = set()
     for user in value.users:
-        if ELEMENTWISE.get(type(user.op)) is nothing:
+        if ELEMENTWISE.get(type(user.op)) is nothing or is_folded(user):
             found.update(*(readers(result) for result in user.outputs))
         else:
             found.add(user)

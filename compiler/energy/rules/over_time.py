@@ -13,7 +13,7 @@ from spikec.ir.ops.readout import Readout
 
 
 def running_sum(site: Site) -> Work:
-    """Y = Σ over steps: one AC an event, or one sum an analog element and step."""
+    """Sum over steps: one AC an event, or one sum an analog element and step."""
     if not site.fires():
         return traffic(site, Counts(adds=site.of(site.types().size)))
     train, width = site.train(), item(site.types())
