@@ -53,7 +53,7 @@ def energy(found: Findings) -> Element:
     )
     drawn = cards(pictured(per_layer(chosen)), pictured(beside(chosen)))
     rows = [(one.profile.name, *_figures(one), one.profile.leaves_out) for one in found.energies]
-    heads = ("profile", "energy", "most samples", "/ fp32", "/ int8", "/ equal bits", "static")
+    heads = ("profile", "energy", "5 to 95 %", "/ fp32", "/ int8", "/ equal bits", "static")
     cells = [e("tr", *(e("td", cell) for cell in row)) for row in rows]
     head = e("tr", *(e("th", name) for name in (*heads, "leaves out")))
     profiles = e("div", e("table", head, cells, class_="wide"), class_="scroll")
