@@ -71,7 +71,7 @@ def baselines(rows: tuple[Row, ...], levels: int, profile: Profile) -> tuple[Bas
 
 
 def _priced(rows: tuple[Row, ...], profile: Profile, name: str, about: str) -> Baseline:
-    layers = {r.node.name: float(price(type(r.node.op), r.work, profile).total) for r in rows}
+    layers = {r.node.name: float(price(r.work, profile).total) for r in rows}
     mac, counts = profile.operations.mac, total(row.work.counts for row in rows)
     return Baseline(
         name, about, counts, sum(layers.values()), 0.0 if mac is None else mac.value, layers

@@ -12,6 +12,7 @@ from spikec.energy.counts import Counts, Work, joined
 from spikec.energy.rules import rule_of
 from spikec.energy.rules.elementwise import nothing
 from spikec.energy.site import Recorded, Site, Wholes, train_of
+from spikec.energy.storage import storage_of
 from spikec.errors import UnsupportedModel
 from spikec.ir import Graph, Node, Sizes, Value
 from spikec.runtime.layerwise.split import samples_never_meet
@@ -62,7 +63,9 @@ class Counter:
         return sum(size for size, _ in self.blocks)
 
     def _work(self, site: Site) -> Work:
-        work = replace(rule_of(type(site.op))(site), runs=site.runs)
+        work = rule_of(type(site.op))(site)
+        stored = storage_of(site.node) if work.synapses else work.storage
+        work = replace(work, runs=site.runs, storage=stored)
         route = self.routes.get(site.node.name)
         if route is None or not site.result.is_spikes:
             return work

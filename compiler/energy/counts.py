@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spikec.energy.storage import Storage
+
 Number: TypeAlias = float | NDArray[Any]
 """one number for every sample, or one number a sample: [samples]"""
 WORD = 4
@@ -105,6 +107,8 @@ class Work:
     """elements of one step that send through them, where these are events"""
     arrived: Number = 0
     """events that come in, over all steps"""
+    storage: Storage = Storage.LISTED
+    """of its connections"""
     runs: int = 1
     """steps in which it works; 1 for what is computed once"""
 

@@ -80,9 +80,8 @@ def break_even(row: Row, profile: Profile, ann: Mapping[str, float]) -> dict[str
     work, rate = row.work, rate_in(row)
     if not rate:
         return {}
-    op = type(row.node.op)
-    fixed = float(price(op, replace(work, counts=silent(work.counts)), profile).total)
-    slope = (_mean(price(op, work, profile).total) - fixed) / rate
+    fixed = float(price(replace(work, counts=silent(work.counts)), profile).total)
+    slope = (_mean(price(work, profile).total) - fixed) / rate
     if slope <= 0:
         return {}
     return {name: max(0.0, (energy - fixed) / slope) for name, energy in ann.items()}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikec.energy.counts import Counts, Stores, Work
 from spikec.energy.profile import Figure, Memory, Profile
-from spikec.ir import Op, ops
+from spikec.energy.storage import Storage
 
 Energies: TypeAlias = float | NDArray[Any]
 """pJ: one number for every sample, or one number a sample"""
@@ -52,12 +52,12 @@ class Parts:
         return {**means, "total": float(np.mean(self.total))}
 
 
-def price(op: type[Op], work: Work, profile: Profile) -> Parts:
+def price(work: Work, profile: Profile) -> Parts:
     """Price what a node did."""
     counts, table = work.counts, profile
     return Parts(
         macs=_times(counts.macs, table.operations.mac),
-        acs=_times(counts.shift_adds, synaptic(op, profile)),
+        acs=_times(counts.shift_adds, synaptic(work.storage, table)),
         adds=_times(counts.adds, table.operations.add),
         updates=_times(counts.updates, table.neurons.update),
         events=_times(counts.events, table.neurons.event),
@@ -68,10 +68,9 @@ def price(op: type[Op], work: Work, profile: Profile) -> Parts:
     )
 
 
-def synaptic(op: type[Op], profile: Profile) -> Figure:
+def synaptic(storage: Storage, profile: Profile) -> Figure:
     """Choose the figure of a synaptic operation by the kind of connection."""
-    name = next((name for kind, name in CONNECTIONS.items() if issubclass(op, kind)), "ac_sparse")
-    figure: Figure | None = getattr(profile.operations, name)
+    figure: Figure | None = getattr(profile.operations, storage.value)
     return profile.operations.ac if figure is None else figure
 
 
@@ -108,11 +107,3 @@ def unpriced(counts: Counts, profile: Profile, *, placed: bool) -> Mapping[str, 
 
 def _times(number: Energies, figure: Figure | None) -> Energies:
     return 0.0 if figure is None else number * figure.value
-
-
-CONNECTIONS: Mapping[type[Op], str] = {
-    ops.Linear: "ac",
-    ops.Conv: "ac_conv",
-    ops.ConvTranspose: "ac_conv",
-}
-"""ops whose connections chips store in a form of their own; all others are listed one by one"""

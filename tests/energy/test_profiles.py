@@ -10,8 +10,8 @@ from spikec.energy.catalog import load_profile, profiles
 from spikec.energy.counts import Counts, Stores, Work
 from spikec.energy.price import price
 from spikec.energy.profile import Profile
+from spikec.energy.storage import Storage
 from spikec.errors import BadFile, UsageError
-from spikec.ir import ops
 
 OWN = """
 about = "my chip"
@@ -82,18 +82,18 @@ def test_each_count_meets_its_own_price(own: Profile) -> None:
     counts = Counts(
         macs=2, acs=3, shift_adds=4, adds=99, updates=5, events=99, messages=6, hops_x=8, hops_y=12
     )
-    found = price(ops.Linear, Work(counts), own)
+    found = price(Work(counts, storage=Storage.MATRIX), own)
     assert (found.macs, found.acs, found.updates) == (14, 8, 15)
     assert (found.adds, found.events) == (0, 0)
     assert found.messages == 60 + 4 + 3
-    assert price(ops.Conv, Work(counts), own).acs == 6
-    assert price(ops.AvgPool, Work(counts), own).acs == 8
+    assert price(Work(counts, storage=Storage.KERNEL), own).acs == 6
+    assert price(Work(counts, storage=Storage.LISTED), own).acs == 8
 
 
 def test_bytes_are_priced_by_the_memory_they_lie_in(own: Profile) -> None:
     stores = Stores(weights=1500, states=5000, written=250)
     counts = Counts(weight_read=4, state_read=4, state_written=8, value_read=12, value_written=16)
-    found = price(ops.Linear, Work(counts, stores), own).memory
+    found = price(Work(counts, stores), own).memory
     assert found == 12 + 3 * 400 + 3 * 8 + 4 * 2
 
 
