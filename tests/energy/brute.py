@@ -88,7 +88,14 @@ def _sent(seen: Seen) -> Tally:
 
 
 def _neuron(seen: Seen) -> Tally:
-    return {"updates": sum(1 for _ in seen.result.ravel()), **_sent(seen)}
+    value = seen.node.inputs[0]
+    came = quanta_of(value, seen.operand()).ravel().tolist() if value.type.is_spikes else []
+    return {
+        "updates": sum(1 for _ in seen.result.ravel()),
+        "acs": sum(1 for k in came if k),
+        "shift_adds": sum(bin(k).count("1") for k in came),
+        **_sent(seen),
+    }
 
 
 def _reached(op: Op, x: Any, index: int) -> int:

@@ -14,13 +14,19 @@ from spikec.ir.ops.coding import Encoder
 
 
 def neuron(site: Site) -> Work:
-    """One update a neuron and step; each reads and writes all states of the neuron."""
+    """One update a neuron and step; each reads and writes all states of the neuron.
+
+    Events that come straight to a neuron take one AC each: a synapse of weight 1.
+    """
     size, width = site.of(site.result.size), item(site.result)
     one_step = (site.types().step(),)
     states = len(site.op.initial(one_step, ONE, site.result.dtype.numpy))
     moved = states * width * size
     own = Counts(updates=size, state_read=moved, state_written=moved)
     work = Work(own, Stores(states=states * width * size // site.runs))
+    if site.fires():
+        acs, shifts = site.train().through(1)
+        work = work.with_counts(Counts(acs=acs, shift_adds=shifts, value_read=WORD * acs))
     return work.with_counts(sent(site))
 
 
