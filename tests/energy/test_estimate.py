@@ -133,13 +133,14 @@ def test_graded_events_cost_what_their_binary_ones_cost() -> None:
 
 def test_messages_and_hops_of_a_placed_program_by_hand() -> None:
     """A message goes to each core that holds a neuron behind a weight that is not 0."""
-    net = mlp(6, 600, 600, 3)
+    net = mlp(6, 900, 700, 3)
     whole = spikec.convert(net, X, 4, "rate", weight_bits=8, input_bits=4)
     made = spikec.lower(whole, "sanafe-loihi")
     placed = placement_of(made.graph)
     assert placed is not None
     tiles = placed.mesh.tiles()[list(placed.slots)]
-    first, second = (placed.cores_of(name, (1, 1, 600)).ravel() for name in ("relu", "relu_2"))
+    first = placed.cores_of("relu", (1, 1, 900)).ravel()
+    second = placed.cores_of("relu_2", (1, 1, 700)).ravel()
     linear = made.graph["linear_2"].op
     assert isinstance(linear, ops.Linear)
     weight = linear.weight.data
