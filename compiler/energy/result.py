@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -99,6 +100,11 @@ class LayerEnergy:
         }
 
 
+def _real(number: float) -> float | None:
+    """Give None for what is not a number, which JSON has not."""
+    return None if math.isnan(number) else number
+
+
 @dataclass(frozen=True)
 class FirstLayer:
     """Layers whose input is the same at every step: computed once, or again at each step."""
@@ -172,6 +178,16 @@ class Energy:
         return self.baselines[0].total_pj
 
     @property
+    def alike(self) -> Baseline | None:
+        """The analog network at the prices of the profile; None where it prices no MACs."""
+        mac = self.profile.operations.mac
+        if mac is None:
+            return None
+        named = {one.name: one for one in self.baselines}
+        own = named.get(f"ann-{self.profile.name}")
+        return own or next(one for one in self.baselines if one.mac_pj == mac.value)
+
+    @property
     def neurons(self) -> int:
         """Number of neurons."""
         return sum(layer.neurons for layer in self.layers)
@@ -194,10 +210,12 @@ class Energy:
             "energy_pj": self.energy.to_json(),
             "counts": self.counts.to_json(),
             "static": None if static is None else {**asdict(static), "pj": static.pj},
-            "baselines": [{**b.to_json(), "ratio": b.ratio(self.total_pj)} for b in self.baselines],
+            "baselines": [
+                {**b.to_json(), "ratio": _real(b.ratio(self.total_pj))} for b in self.baselines
+            ],
             "first_layer": asdict(self.first_layer),
             "convention": self.convention.to_json(),
-            "unpriced": dict(self.unpriced),
+            "unpriced": {name: _real(number) for name, number in self.unpriced.items()},
             "layers": [layer.to_json() for layer in self.layers],
         }
 

@@ -10,6 +10,7 @@ from spikec.energy.result import Energy, Kind, LayerEnergy, Spread
 from spikec.report.words import percent, plain, quantity
 
 Cells = tuple[str, ...]
+ALIKE = "/ ANN at these prices"
 LITERATURE = "convention of the literature"
 WORDS = {
     "macs": "MACs",
@@ -107,7 +108,7 @@ def static_words(energy: Energy) -> str:
 def comparison(energies: Sequence[Energy]) -> Sheet:
     """Give a row for each program and profile."""
     heads = ("program", "recipe", "profile", "T", "MACs", "ACs", "events", "energy")
-    more = ("5th to 95th percentile", "/ ANN fp32", "/ ANN int8", "/ ANN equally quantised")
+    more = ("5th to 95th percentile", "/ ANN fp32", "/ ANN int8", "/ ANN equally quantised", ALIKE)
     rows = tuple(_compared(energy) for energy in energies)
     return Sheet("", (*heads, *more, "static"), rows, texts=3)
 
@@ -124,17 +125,15 @@ def _compared(energy: Energy) -> Cells:
         joule(energy.total_pj),
         between(energy.spread),
         *ratios,
+        "" if energy.alike is None else ratio(energy.alike.ratio(energy.total_pj)),
         "" if energy.static is None else joule(energy.static.pj),
     )
 
 
 def notes(energy: Energy) -> Iterator[str]:
-    """Say what a reader must know to use the figures."""
+    """Say what a reader must know to use the figures of one estimate."""
     yield f"{energy.samples:,} samples, {energy.steps} steps; counts and energies are means"
-    for one in energy.baselines:
-        yield f"{one.name}: {one.about}"
-    yield f"{LITERATURE}: E = 0.9 pJ ΣSOP + 4.6 pJ FLOPs(first), SOP = rate · T · FLOPs"
-    yield f"{energy.profile.name} leaves out: {energy.profile.leaves_out}"
+    yield from shared_notes(energy)
     told = [
         f"{quantity(number)} {WORDS[name]}"
         for name, number in energy.unpriced.items()
@@ -142,13 +141,21 @@ def notes(energy: Energy) -> Iterator[str]:
     ]
     if told:
         yield f"counted, but without a price in {energy.profile.name}: {', '.join(told)}"
+    if energy.total_pj == 0:
+        yield "no event came, or nothing that happened has a price"
+
+
+def shared_notes(energy: Energy) -> Iterator[str]:
+    """Say what a profile and the networks beside it are."""
+    for one in energy.baselines:
+        yield f"{one.name}: {one.about}"
+    yield f"{LITERATURE}: E = 0.9 pJ ΣSOP + 4.6 pJ FLOPs(first), SOP = rate · T · FLOPs"
+    yield f"{energy.profile.name} leaves out: {energy.profile.leaves_out}"
     if any(map(math.isnan, energy.unpriced.values())):
         yield (
             "hops are left out, and a message goes to each layer that reads it: the program stands"
             " on no cores (spikec lower puts it there)"
         )
-    if energy.total_pj == 0:
-        yield "no event came, or nothing that happened has a price"
 
 
 def joule(pj: float) -> str:

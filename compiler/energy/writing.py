@@ -12,7 +12,7 @@ from typing import Any
 from spikec.energy.counts import NAMES
 from spikec.energy.price import Parts
 from spikec.energy.result import Energy, LayerEnergy
-from spikec.energy.tables import Sheet, notes, sheets
+from spikec.energy.tables import Sheet, notes, shared_notes, sheets
 
 
 def text(energies: Sequence[Energy]) -> str:
@@ -29,8 +29,9 @@ def markdown(energies: Sequence[Energy]) -> str:
 
 
 def all_notes(energies: Sequence[Energy]) -> list[str]:
-    """Give the notes of several estimates, each once."""
-    return list(dict.fromkeys(line for energy in energies for line in notes(energy)))
+    """Give what has to be known, each line once; of several estimates what they share."""
+    chosen = notes if len(energies) == 1 else shared_notes
+    return list(dict.fromkeys(line for energy in energies for line in chosen(energy)))
 
 
 def csv_text(energies: Sequence[Energy]) -> str:
@@ -47,7 +48,8 @@ def csv_text(energies: Sequence[Energy]) -> str:
 def json_text(energies: Sequence[Energy]) -> str:
     """Write one JSON document: an object, or a list of several."""
     found = [energy.to_json() for energy in energies]
-    return json.dumps(found[0] if len(found) == 1 else found, indent=2, ensure_ascii=False) + "\n"
+    whole = found[0] if len(found) == 1 else found
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _rows(energy: Energy) -> Iterator[dict[str, Any]]:

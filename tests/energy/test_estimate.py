@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ from spikec.energy.convention import Entry, convention
 from spikec.energy.estimate import estimate
 from spikec.energy.measure import Measured, counter_of, measure, measured
 from spikec.energy.result import Energy, Kind
+from spikec.energy.writing import json_text, text
 from spikec.errors import DataError, UsageError
 from spikec.evaluation import evaluate
 from spikec.ir import ops
@@ -183,6 +185,26 @@ def test_a_program_without_events_has_no_break_even_rate() -> None:
     silent = [layer for layer in found.layers if layer.rate_in == 0]
     assert all(layer.break_even == {} for layer in silent)
     assert found.to_json()["layers"]
+
+
+def test_json_holds_numbers_alone() -> None:
+    told = json.loads(json_text([estimate(counted(), "loihi1-sanafe")]))
+    assert told["unpriced"]["hops"] is None
+
+
+def test_the_network_at_the_same_prices() -> None:
+    expected = {
+        "horowitz45-fp32": "ann-fp32",
+        "horowitz45-int8": "ann-int8",
+        "lemaire2022": "ann-lemaire2022",
+        "odin": None,
+    }
+    for name, baseline in expected.items():
+        alike = estimate(counted(), name).alike
+        assert (alike and alike.name) == baseline
+    both = text([estimate(counted(), "lemaire2022"), estimate(counted(), "odin")])
+    assert "/ ANN at these prices" in both
+    assert "odin leaves out" in both
 
 
 def test_bad_data() -> None:

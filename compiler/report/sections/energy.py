@@ -53,7 +53,16 @@ def energy(found: Findings) -> Element:
     )
     drawn = cards(pictured(per_layer(chosen)), pictured(beside(chosen)))
     rows = [(one.profile.name, *_figures(one), one.profile.leaves_out) for one in found.energies]
-    heads = ("profile", "energy", "5 to 95 %", "/ fp32", "/ int8", "/ equal bits", "static")
+    heads = (
+        "profile",
+        "energy",
+        "5 to 95 %",
+        "/ fp32",
+        "/ int8",
+        "/ equal bits",
+        "/ own",
+        "static",
+    )
     cells = [e("tr", *(e("td", cell) for cell in row)) for row in rows]
     head = e("tr", *(e("th", name) for name in (*heads, "leaves out")))
     profiles = e("div", e("table", head, cells, class_="wide"), class_="scroll")
@@ -71,7 +80,8 @@ def energy(found: Findings) -> Element:
 def _figures(one: Energy) -> tuple[str, ...]:
     ratios = (tables.ratio(base.ratio(one.total_pj)) for base in one.baselines[:3])
     static = "" if one.static is None else tables.joule(one.static.pj)
-    return tables.joule(one.total_pj), tables.between(one.spread), *ratios, static
+    alike = "" if one.alike is None else tables.ratio(one.alike.ratio(one.total_pj))
+    return tables.joule(one.total_pj), tables.between(one.spread), *ratios, alike, static
 
 
 def _sheet(sheet: tables.Sheet) -> Element:
