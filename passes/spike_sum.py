@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from spikec.ir import Array, Editor, Graph, Node, Op, Value, ops
-from spikec.ir.ops import BipolarIF, CumulativeSum, Difference, Impulse
+from spikec.ir import Array, Editor, Graph, Op, ops
+from spikec.ir.ops import BipolarIF, CumulativeSum, Impulse
 from spikec.pipeline import Context, Exactly, Promise, check_option
 from spikec.pipeline.bounds import check_bounds
+from spikec.pipeline.once import deliver_once
 from spikec.pipeline.spiking import SpikingRewrite
 
 
@@ -60,50 +61,5 @@ class SpikeSum(SpikingRewrite):
         return CumulativeSum()
 
     def settle(self, graph: Graph, edit: Editor) -> None:
-        """Deliver every bias once instead of at every step; estimates have theirs at every step."""
-        running = _running(graph)
-        for node in graph.nodes:
-            if node.inputs and not node.inputs[0].type.is_static and node not in running:
-                _bias_once(edit, node)
-
-
-def _running(graph: Graph) -> set[Node]:
-    """Give the nodes that see sums over all steps so far, instead of what one step brings."""
-    found: set[Node] = set()
-    for node in graph:
-        before = [value.producer for value in node.inputs]
-        summed = any(n in found or isinstance(n.op, CumulativeSum) for n in before)
-        if summed and not isinstance(node.op, Difference):
-            found.add(node)
-    return found
-
-
-def _bias_once(edit: Editor, node: Node) -> None:
-    op = node.op
-    match op:
-        case ops.Linear(bias=Array() as bias):
-            shape: tuple[int, ...] = (-1,)
-            bare: Op = replace(op, bias=None)
-        case ops.Conv(bias=Array() as bias) | ops.ConvTranspose(bias=Array() as bias):
-            shape, bare = (-1, *(1,) * len(op.kernel)), replace(op, bias=None)
-        case ops.Scale(shift=Array() as bias):
-            shape, bare = (-1, *(1,) * (-op.axis - 1)), replace(op, shift=None)
-        case _:
-            return
-    edit.change_op(node, bare)
-    rank = node.outputs[0].type.rank
-    full = bias.data.reshape(shape)
-    full = full.reshape((1,) * (rank - 1 - full.ndim) + full.shape)
-    nodes = edit.graph.nodes
-    following = nodes[nodes.index(node) + 1]
-    readers = tuple(node.outputs[0].users)
-
-    def add(op: Op, *operands: Value, name: str) -> Value:
-        return edit.add(
-            op, *operands, name=f"{node.name}_{name}", sources=(node,), before=following
-        )
-
-    once = add(Impulse(), add(ops.Constant(Array(full)), name="bias"), name="bias_once")
-    total = add(ops.Add(), node.outputs[0], once, name="current")
-    for reader in readers:
-        edit.rewire(reader, [total if v is node.outputs[0] else v for v in reader.inputs])
+        """Deliver every bias once instead of at every step."""
+        deliver_once(graph, edit)

@@ -17,6 +17,9 @@ FOLDED = "fold-constants,fold-batchnorm,nearest-to-gather,split-activations"
 FITTED = "calibrate-neurons{samples=1024,search=true,refit=true}"
 """weights and quantisers, or neurons of few steps, fitted to what reaches them"""
 
+FEW_STEPS = 4
+"""up to which thresholds are searched; later, smaller ones only cost events"""
+
 
 def tuned(epochs: int) -> str:
     """Give the pass that tunes a quantised network as a whole, with a comma in front."""
@@ -67,6 +70,8 @@ class Recipe(ABC):
     """what a target must be able to do"""
     gates: ClassVar[bool] = True
     """whether the code carries products of two values, and sigmoids in front of them"""
+    functions: ClassVar[bool] = False
+    """whether it carries any function of values: attention, normalisation, smooth activations"""
 
     @abstractmethod
     def tail(self, steps: int) -> str:
@@ -90,10 +95,12 @@ class Recipe(ABC):
 
     def _canonical(self) -> str:
         check = "check-convertible" if self.gates else "check-convertible{gates=false}"
+        check = "check-convertible{functions=true}" if self.functions else check
         kept = f"remove-dead,{check},keep-reference"
+        folded = f"{FOLDED},clip-before-activation" if self.functions else FOLDED
         if self.average_pools:  # what is kept has its maxima, where it had them
-            return f"{FOLDED},{kept},average-pools"
-        return f"{FOLDED},pool-before-activation,{kept}"
+            return f"{folded},{kept},average-pools"
+        return f"{folded},pool-before-activation,{kept}"
 
     def program_steps(self, graph: Graph, steps: int) -> int:
         """Give the steps that the whole program takes."""
@@ -228,6 +235,33 @@ class GradedRecipe(Recipe):
 
 
 @dataclass(frozen=True)
+class DifferentialRecipe(Recipe):
+    """Events correct a decoded mean; any function of values may stand between the neurons."""
+
+    n: int = 4
+    """levels of each sign, θ to θ/2^(n-1), of neurons behind ReLU"""
+    signed: int = 8
+    """those of neurons in front of weights and products that read signed values"""
+    rule: str = "ti"
+    """how θ is found, as for ``thresholds``"""
+
+    name: ClassVar[str] = "differential"
+    about: ClassVar[str] = "corrections of a decoded mean: few events at T=8; transformers"
+    needs: ClassVar[str] = "signed events of n powers of two, division by the step, a float state"
+    functions: ClassVar[bool] = True
+
+    def tail(self, steps: int) -> str:
+        check_option(f"{self.name}.signed", self.signed, 1, 16)
+        search = str(steps <= FEW_STEPS).lower()
+        return (
+            f"thresholds{{levels=64,rule={self.rule}}},"
+            f"quantise-operands{{levels={max(2 ** (self.signed - 1) - 1, 1)}}},"
+            f"spike-differential{{n={self.n},signed={self.signed}}},"
+            f"calibrate-neurons{{samples=1024,search={search},refit=true}}"
+        )
+
+
+@dataclass(frozen=True)
 class LosslessRecipe(Recipe):
     """A whole-number network with L levels, and neurons that settle on exactly its values."""
 
@@ -306,5 +340,6 @@ RECIPES: Mapping[str, type[Recipe]] = {
         PhasedRecipe,
         LosslessRecipe,
         GradedRecipe,
+        DifferentialRecipe,
     )
 }

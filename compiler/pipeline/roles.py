@@ -20,6 +20,9 @@ _OTHERS: tuple[type[Op], ...] = (ops.QuantReLU, ops.Input, ops.Output, ops.Const
 MAXIMUM: tuple[type[Op], ...] = (ops.MaxPool, ops.AdaptiveMaxPool, ops.ReduceMax)
 """Ops that become exact by the difference of cumulative maxima."""
 
+PRODUCTS: tuple[type[Op], ...] = (ops.Matmul, ops.Einsum)
+"""Ops that multiply and sum; linear in one operand where the others are constant."""
+
 WEIGHTED: tuple[type[Op], ...] = (ops.Linear, ops.Conv, ops.ConvTranspose, ops.DeformConv)
 
 

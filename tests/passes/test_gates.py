@@ -77,6 +77,8 @@ def decode(code: str, events: np.ndarray) -> np.ndarray:
         windows = events.reshape(-1, STEPS, *events.shape[1:]).mean(axis=1)
         return np.asarray(windows.repeat(STEPS, axis=0))
     times = np.arange(1, len(events) + 1).reshape(-1, *(1,) * (events.ndim - 1))
+    if "differential" in code:
+        return np.asarray((events / times).cumsum(axis=0))
     return np.asarray(events.cumsum(axis=0) / times)
 
 
@@ -161,7 +163,7 @@ def test_leaky_relu_comes_near_to_pytorch() -> None:
     assert np.abs(np.asarray(program.run(x).output) - wanted).mean() < 0.03 * wanted.std()
 
 
-@pytest.mark.parametrize("code", ["spike-rate", "spike-graded{n=4}"])
+@pytest.mark.parametrize("code", ["spike-rate", "spike-graded{n=4}", "spike-differential{n=3}"])
 @pytest.mark.parametrize("seed", [1, 4])
 def test_neurons_behind_gates_are_calibrated(code: str, seed: int) -> None:
     graph = gated_net(seed)
