@@ -28,6 +28,7 @@ _HOME: dict[str, str] = {
     "relay-paths": "RelayPaths",
     "remove-dead": "RemoveDead",
     "spike-differential": "SpikeDifferential",
+    "spike-few": "SpikeFew",
     "spike-graded": "SpikeGraded",
     "spike-phased": "SpikePhased",
     "spike-rate": "SpikeRate",

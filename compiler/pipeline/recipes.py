@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from spikec.errors import UsageError
 from spikec.ir import Graph
-from spikec.ir.ops import BipolarIF, PhasedFire
+from spikec.ir.ops import BipolarIF, FewSpikes, PhasedFire
 from spikec.pipeline.base import check_option
 
 FOLDED = "fold-constants,fold-batchnorm,nearest-to-gather,split-activations"
@@ -219,6 +219,28 @@ class PhasedRecipe(Recipe):
 
 
 @dataclass(frozen=True)
+class FewSpikesRecipe(Recipe):
+    """As ``phased``, but K steps say 2^K - 1 levels; how many steps are asked for plays no part."""
+
+    bits: int = 6
+    """K, the steps of a window and the binary digits of an activation"""
+    tune: int = 0
+    """as for ``phased``"""
+
+    name: ClassVar[str] = "few-spikes"
+    about: ClassVar[str] = "a window of K steps per layer sends K binary digits"
+    needs: ClassVar[str] = "binary spikes, layers that know their window and double what they hold"
+
+    def tail(self, steps: int) -> str:
+        check_option(f"{self.name}.bits", self.bits, 1, 16)
+        fitted = f"{FITTED}{tuned(self.tune)}"
+        return f"thresholds{{levels={2**self.bits - 1}}},{fitted},spike-few{{bits={self.bits}}}"
+
+    def program_steps(self, graph: Graph, steps: int) -> int:
+        return self.bits * (1 + _depth(graph))
+
+
+@dataclass(frozen=True)
 class GradedRecipe(Recipe):
     """Several power-of-two thresholds per step: near lossless in 2 to 4 steps."""
 
@@ -315,7 +337,7 @@ def _depth(graph: Graph) -> int:
     depth: dict[str, int] = {}
     for node in graph:
         before = max((depth[value.producer.name] for value in node.inputs), default=0)
-        depth[node.name] = before + isinstance(node.op, PhasedFire)
+        depth[node.name] = before + isinstance(node.op, PhasedFire | FewSpikes)
     return max(depth.values(), default=0)
 
 
@@ -338,6 +360,7 @@ RECIPES: Mapping[str, type[Recipe]] = {
         RateRecipe,
         SignedRecipe,
         PhasedRecipe,
+        FewSpikesRecipe,
         LosslessRecipe,
         GradedRecipe,
         DifferentialRecipe,

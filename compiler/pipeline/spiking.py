@@ -52,6 +52,10 @@ class SpikingRewrite(Pass):
     def readout(self, context: Context) -> Op:
         """Give the op that turns a current over time into the running estimate of its value."""
 
+    def arriving(self) -> tuple[Op, ...]:
+        """Give the ops between a current and the neuron that it reaches."""
+        return ()
+
     def around(self, homogeneous: bool) -> Around:
         """Give the ops that make a function f one of decoded values: what it sends decodes to f.
 
@@ -164,6 +168,7 @@ class _Copy:
     def _site(self, node: Node) -> None:
         assert isinstance(node.op, ops.QuantReLU)
         x = self._timed(self._changes(node.inputs[0]), node)
+        x = self._through(self.code.arriving(), x, node)
         neuron = self.code.neuron(node.op, self.context)
         self._bind(node, self.edit.add(neuron, x, name=node.name, location=node.location))
 

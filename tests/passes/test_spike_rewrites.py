@@ -24,12 +24,13 @@ CODES = {
     "spike-phased{window=4}": 4,
     "spike-sum{levels=3}": 4,
     "spike-differential{n=3}": 4,
+    "spike-few{bits=3}": 7,
 }
 """pass -> levels of the quantisers in front of it, for four steps"""
 STEPS = 4
 NEURONS = (
     *(ops.IntegrateFire, ops.MultiThreshold, ops.BipolarIF, ops.PhasedFire),
-    ops.Differential,
+    *(ops.Differential, ops.FewSpikes),
 )
 
 
@@ -99,6 +100,31 @@ def test_phased_equals_the_quantised_network(seed: int) -> None:
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 999))
+def test_few_spikes_equal_the_quantised_network(seed: int) -> None:
+    analog, graph = spiking("spike-few{bits=3}", random_net(seed, dyadic=True))
+    data = calibration(analog, 5, seed)
+    steps = 3 * (1 + sum(node.op.family is Family.NEURON for node in graph))
+    assert close(last(graph, data, steps), estimates(analog, data, None), 1e-5)
+
+
+@given(numbers=st.lists(st.floats(-2, 4, width=32), min_size=3, max_size=3))
+def test_few_spikes_are_the_binary_digits_of_the_quanta(numbers: list[float]) -> None:
+    net = Net(3)
+    quant = ops.QuantReLU(Array([0.25, 0.5, 0.125], "float32"), 31)
+    analog = net.done(net.edit.add(quant, net.x, name="site"))
+    graph = applied("spike-few{bits=5}", analog, Context(steps=STEPS))
+    x = np.array([numbers], np.float32)
+    train = trace(graph, x, record=["site"], steps=10).values["site"][5:, 0]
+    quanta = np.clip(np.floor(x[0] / quant.step.data + np.float32(0.5)), 0, 31).astype(int)
+    digits = (train > 0).astype(int).T
+    near = np.abs(x[0] / quant.step.data + 0.5 - np.round(x[0] / quant.step.data + 0.5)) < 1e-4
+    found = digits @ (1 << np.arange(4, -1, -1))
+    assert (near | (found == quanta)).all()
+    assert np.array_equal(estimates(graph, {"x": x}, 10)[0][-1][0], found * quant.step.data)
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 999))
 def test_sum_equals_the_quantised_network_once_settled(seed: int) -> None:
     analog, graph = spiking("spike-sum{levels=3}", random_net(seed, dyadic=True))
     data = calibration(analog, 5, seed)
@@ -144,9 +170,17 @@ def dyadic(graph: Graph) -> Graph:
         op = node.op
         if op.family is Family.NEURON:
             assert isinstance(op, NEURONS)
-            theta = Array((2.0 ** np.round(np.log2(op.threshold.data))).astype("f4"))
-            edit.change_op(node, replace(op, threshold=theta, v0=Array(theta.data / 2)))
+            if isinstance(op, ops.FewSpikes):
+                theta = power_of_two(op.amplitude)
+                edit.change_op(node, replace(op, amplitude=theta, v0=Array(theta.data / 2)))
+            else:
+                theta = power_of_two(op.threshold)
+                edit.change_op(node, replace(op, threshold=theta, v0=Array(theta.data / 2)))
     return graph
+
+
+def power_of_two(array: Array) -> Array:
+    return Array((2.0 ** np.round(np.log2(array.data))).astype("f4"))
 
 
 def test_a_softmax_behind_the_logits_works_on_their_estimate() -> None:
@@ -172,6 +206,8 @@ def test_levels_that_the_steps_do_not_divide_are_refused() -> None:
         applied("spike-rate", analog, Context(steps=STEPS))
     with pytest.raises(UsageError, match="6 levels"):
         applied("spike-graded{n=2}", analog, Context(steps=STEPS))
+    with pytest.raises(UsageError, match="6 levels"):
+        applied("spike-few{bits=3}", analog, Context(steps=STEPS))
 
 
 @pytest.mark.parametrize(
@@ -183,6 +219,7 @@ def test_levels_that_the_steps_do_not_divide_are_refused() -> None:
         "spike-phased{window=0}",
         "spike-sum{levels=0}",
         "spike-differential{n=0}",
+        "spike-few{bits=17}",
         "spike-differential{signed=17}",
     ],
 )
