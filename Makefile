@@ -14,13 +14,14 @@ LINK    := compiler/_build/link_tree.py
 # One thread a worker: JOBS workers fill the machine already.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo test check lint types contracts tests format clean distclean
+.PHONY: help demo test check lint types contracts tests support format clean distclean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo       set up .venv and run 'spikec demo'"
 	@echo "make test       set up .venv and run everything: lint, types, contracts, tests, wheel"
 	@echo "make check      the fast subset to run before a commit"
+	@echo "make support    write docs/support.md anew: what each backend takes"
 	@echo "make format     let ruff format and mend what it can"
 	@echo "make clean      remove caches and distributions"
 	@echo "make distclean  remove .venv and build/ too"
@@ -53,6 +54,11 @@ contracts: $(VENV)/.ready-dev
 tests: $(VENV)/.ready-dev $(VENV)/.ready-lava
 	@$(RUN) $(LINK)
 	$(TEST_ENV) $(RUN) -m pytest -n $(JOBS) --dist worksteal --durations 10 --durations-min 5
+
+support: $(VENV)/.ready-dev
+	@$(RUN) $(LINK)
+	$(RUN) -m tests.conformance.support > docs/support.tmp
+	mv docs/support.tmp docs/support.md
 
 format: $(VENV)/.ready-dev
 	$(RUN) -m ruff format .

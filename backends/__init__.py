@@ -27,6 +27,10 @@ class Backend:
     load: Callable[[], Exporter]
     missing: Callable[[], tuple[str, ...]] = tuple
     """tools that are not there, of those that cannot be installed beside spikec"""
+    reads_back: str = ""
+    """the frontend that can read what it writes"""
+    target: str = ""
+    """the target that programs have to be lowered for before they are exported"""
 
 
 def _onnx_graph() -> Exporter:
@@ -47,6 +51,12 @@ def _lava_net() -> Exporter:
     return LavaExporter()
 
 
+def _nir_graph() -> Exporter:
+    from spikec.backends.nir_graph import NirExporter
+
+    return NirExporter()
+
+
 def _sanafe_chip() -> Exporter:
     from spikec.backends.sanafe_chip import SanafeExporter
 
@@ -65,12 +75,16 @@ BACKENDS: dict[str, Backend] = {
         _lava_net,
         _lava_missing,
     ),
-    "sanafe_chip": Backend(_SANAFE, _sanafe_chip),
+    "nir_graph": Backend(
+        Needs("a NIR file", ("h5py", "nir"), 'pip install "spikec[nir]"'),
+        _nir_graph,
+        reads_back="nir_graph",
+    ),
+    "sanafe_chip": Backend(_SANAFE, _sanafe_chip, target="sanafe-loihi"),
 }
 """what this version can export to"""
 
 PLANNED: dict[str, Needs] = {
     "torch_sim": Needs("a PyTorch module that simulates the spiking network"),
-    "nir_graph": Needs("a NIR file", ("nir",), 'pip install "spikec[nir]"'),
 }
 """what later versions will export to; `spikec doctor` shows both tables"""

@@ -1,11 +1,14 @@
 """Compares ONNX exports of programs with the runtime: predictions, outputs, time per image.
 
     python -m benchmarks.export_onnx [--images 128] [--programs graded:4 graded:4:8] [--verify 8]
+    python -m benchmarks.export_onnx --images 128 --only-steps
 
 A program is RECIPE:STEPS, RECIPE:STEPS:WEIGHT_BITS or RECIPE:STEPS:WEIGHT_BITS:INPUT_BITS.
 The data are looked for in the folder that SPIKEC_DATA names, by default ``../shared``:
 ``data/cifar10_exact.npz`` and ``models/resnet20_cifar10.onnx``.  Both sides use one thread; each
 time is the shortest of several, the two by turns.  Events are compared on the first images.
+The model of one step, stepped T times, is compared with that of all steps, bit for bit: estimates
+of each step, and every event.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 
@@ -26,6 +30,7 @@ import spikec
 from benchmarks.conversion_accuracy import PREPROCESS
 from spikec.backends.onnx_graph.running import session
 from spikec.data import read_data
+from spikec.registry import exporter_by_name
 from spikec.runtime import run
 
 Numbers = NDArray[Any]
@@ -40,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=128)
     parser.add_argument("--verify", type=int, default=8, help="images whose events are compared")
+    parser.add_argument("--only-steps", action="store_true", help="leave out engine and times")
     parser.add_argument("--programs", nargs="*", default=PROGRAMS)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -60,7 +66,9 @@ def main() -> None:
             weight_bits=weight_bits,
             input_bits=input_bits,
         )
-        report(program, text, test, chosen.verify)
+        if not chosen.only_steps:
+            report(program, text, test, chosen.verify)
+        compare_steps(program, text, test)
 
 
 def report(program: spikec.Program, text: str, test: Any, verified: int) -> None:
@@ -96,6 +104,39 @@ def report(program: spikec.Program, text: str, test: Any, verified: int) -> None
     )
     for check in program.verify("onnx_graph", test.first(verified), step=False).checks:
         print(f"  {check}")
+
+
+def compare_steps(program: spikec.Program, text: str, test: Any) -> None:
+    """Print whether one step, T times, does what all steps at once do; and what the files hold."""
+    ((name, x),) = program.inputs(test).items()
+    exporter, same, events, differ = exporter_by_name("onnx_graph"), 0, 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = program.export("onnx_graph", Path(folder) / "net")
+        for i in range(0, len(x), BATCH):
+            batch = {name: x[i : i + BATCH]}
+            whole, stepped = (exporter.run(artifact, batch, way) for way in artifact.ways)
+            (a,), (b,) = whole.outputs.values(), stepped.outputs.values()
+            same += int((a == b).all(axis=(0, 2)).sum())
+            for layer, train in whole.spikes.items():
+                events += train.size
+                differ += int((train != stepped.spikes[layer]).sum())
+        size = (artifact.folder / "sequence.onnx").stat().st_size
+        stored = weights_by_type(artifact.folder / "sequence.onnx")
+    print(
+        f"{text}: one step, {program.steps} times: estimates of all steps equal bit for bit for "
+        f"{same} of {len(x)} images; {differ:,} of {events:,} entries differ"
+    )
+    kinds = ", ".join(f"{count:,} of {kind}" for kind, count in stored.items())
+    print(f"  sequence.onnx: {size:,} bytes; constants: {kinds}")
+
+
+def weights_by_type(path: Path) -> dict[str, int]:
+    """Count the numbers that a model holds, by element type."""
+    found: dict[str, int] = {}
+    for array in onnx.load_model(str(path)).graph.initializer:
+        kind = onnx.TensorProto.DataType.Name(array.data_type).lower()
+        found[kind] = found.get(kind, 0) + int(np.prod(array.dims, dtype=np.int64))
+    return found
 
 
 def batched(compute: Callable[[Numbers], Numbers], x: Numbers) -> Numbers:

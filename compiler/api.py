@@ -31,10 +31,11 @@ def import_model(model: Any, example_input: Any = None, *, name: str = "", **opt
     """Translate somebody's model into a graph, and verify that graph.
 
     ``model`` is an ``nn.Module``, an ``fx.GraphModule``, an ``ExportedProgram``, an ONNX
-    ``ModelProto`` or its bytes, or the path of a ``.pt2`` or ``.onnx`` file.  A PyTorch module
-    needs ``example_input``: a tensor or array, a tuple of arguments, or a dict of keyword
-    arguments, with the batch on axis 0.  ``name`` names the graph; ``options`` are those that the
-    frontend of such models has of its own (``dynamic_batch`` and ``sizes`` for ONNX).
+    ``ModelProto`` or its bytes, a ``nir.NIRGraph``, or the path of a ``.pt2``, ``.onnx`` or
+    ``.nir`` file.  A PyTorch module needs ``example_input``: a tensor or array, a tuple of
+    arguments, or a dict of keyword arguments, with the batch on axis 0.  ``name`` names the graph;
+    ``options`` are those that the frontend of such models has of its own (``dynamic_batch`` and
+    ``sizes`` for ONNX; ``dt``, ``reset`` and others for NIR).
     """
     from spikec.ir.verify import verify
 
@@ -105,10 +106,11 @@ def lower(
     placed by measured events.  ``refit_reset`` puts up with neurons that reset to zero, with
     thresholds fitted to the samples: an approximation, whose deviation is recorded.
     """
-    from spikec.lowering import lower_program, lowering
+    from spikec.lowering import lower_program
 
-    text = lowering(target, refit_reset=refit_reset)
-    return lower_program(program, text, pass_by_name, data, on_step)
+    return lower_program(
+        program, target, pass_by_name, data, refit_reset=refit_reset, on_step=on_step
+    )
 
 
 def load(path: str | os.PathLike[str]) -> Program:

@@ -9,7 +9,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 
 from spikec.errors import BadFile, UsageError
 from spikec.ir import Graph
+from spikec.ir.verify import verify
 
 Numbers = NDArray[Any]
 MANIFEST = "manifest.json"
+DIGEST = "sha256"
+"""the manifest's entry for its own digest"""
 FORMAT = 1
 REQUIRED = {"backend": str, "program": str, "steps": int, "ways": list, "files": dict}
 """what every manifest holds"""
@@ -78,9 +81,13 @@ class Artifact:
             raise BadFile(what, where=str(path), remedy="spikec export writes one") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise BadFile("an export of another version", where=str(path), remedy="export again")
+        digest = manifest.pop(DIGEST, None)
         missing = [key for key in REQUIRED if not isinstance(manifest.get(key), REQUIRED[key])]
         if missing:
             what = f"a manifest without {', '.join(missing)}"
+            raise BadFile(what, where=str(path / MANIFEST), remedy="export again")
+        if digest != _sum(manifest):
+            what = "the manifest was changed"
             raise BadFile(what, where=str(path / MANIFEST), remedy="export again")
         for name, digest in manifest["files"].items():
             file = path / name
@@ -106,6 +113,14 @@ class Exporter(Protocol):
         """Run what was written, by the tool that it is for."""
 
 
+@runtime_checkable
+class ReadsBack(Exporter, Protocol):
+    """A backend that can run what it writes by reading it: only the registry knows both sides."""
+
+    def reading_by(self, reader: Callable[..., Graph]) -> Exporter:
+        """Give the same backend, with what a frontend offers."""
+
+
 def export(
     exporter: Exporter,
     backend: str,
@@ -118,6 +133,7 @@ def export(
 
     path = Path(folder)
     _check_options(exporter, backend, options)
+    verify(source.graph)
     with new_folder(path) as fresh:
         own = exporter.write(source, fresh, **options)
         files = sorted(file for file in fresh.rglob("*") if file.is_file())
@@ -133,9 +149,12 @@ def export(
             **own,
             "files": {file.relative_to(fresh).as_posix(): _digest(file) for file in files},
         }
-        text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False)
+        plain = json.loads(json.dumps(manifest))
+        text = json.dumps(
+            {**plain, DIGEST: _sum(plain)}, indent=2, sort_keys=True, ensure_ascii=False
+        )
         (fresh / MANIFEST).write_text(text + "\n", "utf-8")
-    return Artifact(backend, path, json.loads(text))
+    return Artifact(backend, path, plain)
 
 
 def _check_options(exporter: Exporter, backend: str, options: Mapping[str, Any]) -> None:
@@ -155,31 +174,37 @@ def check_folder(path: Path) -> None:
     where = str(path)
     if path.is_dir():
         if not os.access(path, os.W_OK | os.X_OK):
-            raise UsageError("no permission to write into this folder", where=where)
+            what, remedy = "no permission to write into this folder", f"chmod u+rwx {path}"
+            raise UsageError(what, where=where, remedy=remedy)
         if any(path.iterdir()):
             remedy = "choose another folder, or remove this one"
             raise UsageError("the folder is not empty", where=where, remedy=remedy)
     elif path.exists() or path.is_symlink():
-        raise UsageError("a file stands in the folder's place", where=where)
+        remedy = "choose another folder, or remove the file"
+        raise UsageError("a file stands in the folder's place", where=where, remedy=remedy)
     parent = path.absolute().parent
     if not parent.is_dir():
         raise UsageError("no such folder", where=str(parent), remedy=f"mkdir -p {parent}")
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise UsageError("no permission to write there", where=str(parent))
+        what, remedy = "no permission to write there", "choose a folder somewhere else"
+        raise UsageError(what, where=str(parent), remedy=remedy)
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``path``; it becomes ``path`` in one step at the end.
 
-    An error removes it; a kill leaves it behind, under a name that starts with a dot.
+    An error removes it; what a kill leaves behind, under a name that starts with a dot, is removed
+    by the next export to the same place.
     """
     check_folder(path)
     target = path.absolute()
     fresh = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    _sweep(target)
     try:
         fresh.mkdir()
-        yield fresh
+        with _in_use(fresh):
+            yield fresh
         if os.name == "nt" and target.is_dir():
             target.rmdir()  # Windows renames onto nothing, not onto an empty folder
         os.replace(fresh, target)
@@ -191,6 +216,36 @@ def new_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+
+
+def _sweep(target: Path) -> None:
+    """Remove temporary folders of this target whose writers are gone (Windows cannot tell)."""
+    if os.name == "nt":
+        return
+    for path in target.parent.iterdir():
+        if path.name.startswith(f".{target.name}.") and path.suffix == ".tmp":
+            with suppress(OSError), _in_use(path):
+                shutil.rmtree(path)
+
+
+@contextmanager
+def _in_use(folder: Path) -> Iterator[None]:
+    """Lock a folder; OSError where another process has.  The system unlocks it when we end."""
+    if os.name == "nt":
+        yield
+        return
+    import fcntl  # there is none on Windows
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sum(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(file: Path) -> str:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from numbers import Integral
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.calibrate import blocks
+from spikec.calibrate import BLOCK, blocks
 from spikec.data import checked_labels, read_data
 from spikec.errors import DataError, UsageError
 from spikec.ir import Graph, Sizes
 from spikec.runtime import run
 from spikec.runtime.feed import bind_inputs
-from spikec.runtime.layerwise import simulate
+from spikec.runtime.layerwise import Simulation, simulate
 
 Numbers = NDArray[Any]
 Progress = Callable[[int, int], None]
 """Called with the number of finished samples, and of all samples."""
+SEEN = 256 * 2**20
+"""most bytes of values that watchers see at once"""
 
 
 class Subject(Protocol):
@@ -35,6 +38,16 @@ class Subject(Protocol):
 
     def inputs(self, x: object) -> dict[str, Numbers]:
         """Read samples and preprocess them; one array per input of the graph."""
+
+
+class Watcher(Protocol):
+    """Sees values of the program, block by block, in the one pass that evaluates it."""
+
+    names: frozenset[str]
+    """values that it wants to see"""
+
+    def see(self, values: Mapping[str, Numbers], samples: int) -> None:
+        """Look at the next block of samples; ``values`` holds what any watcher wants."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +86,26 @@ def evaluate(
     steps: int,
     memory: int | None = None,
     progress: Progress = lambda done, total: None,
+    watchers: Sequence[Watcher] = (),
 ) -> Evaluation:
-    """Run all samples through the program and the network."""
+    """Run all samples through the program and the network; watchers see values on the way."""
     check_memory(memory)
     samples = read_data(data)
     inputs = program.inputs(samples)
     count = len(samples)
+    seen = frozenset(name for watcher in watchers for name in watcher.names)
     tally: _Tally | None = None
     done = 0
-    for block in blocks(inputs):
+    for block in blocks(inputs, _block(program.graph, seen, steps)):
         size = len(next(iter(block.values())))
         reference = _scores(run(program.reference, block, "layerwise"))
         if tally is None:
             tally = _Tally(checked_labels(samples, reference.shape[-1]), program.graph)
-        outputs, events = _simulated(program, block, steps, memory)
+        outputs, found = _simulated(program, block, (steps, memory), seen)
+        events = {name: int(counts.events.sum()) for name, counts in found.events.items()}
         tally.add(outputs, reference, events, slice(done, done + size))
+        for watcher in watchers:
+            watcher.see(found.values, size)
         done += size
         progress(done, count)
     assert tally is not None  # read_data refuses empty data
@@ -101,19 +119,30 @@ def check_memory(memory: object) -> None:
         raise UsageError(f"memory = {memory!r}", expected="a number of bytes, or None")
 
 
+def _block(graph: Graph, seen: frozenset[str], steps: int) -> int:
+    """Give how many samples run together: what watchers see of them has to be held."""
+    values = [value for node in graph for value in node.outputs if value.name in seen]
+    sizes = (prod(value.type.shape(Sizes(1, steps))) for value in values)
+    per_sample = 4 * sum(sizes)  # float32
+    return BLOCK if per_sample == 0 else max(1, min(BLOCK, SEEN // per_sample))
+
+
 def _simulated(
-    program: Subject, block: Mapping[str, Numbers], steps: int, memory: int | None
-) -> tuple[Numbers, dict[str, int]]:
-    """Give the estimates [steps, samples, classes] and the number of events by layer."""
+    program: Subject,
+    block: Mapping[str, Numbers],
+    limits: tuple[int, int | None],
+    seen: frozenset[str],
+) -> tuple[Numbers, Simulation]:
+    """Give the estimates [steps, samples, classes], and what the simulation has shown."""
     graph = program.graph
+    steps, memory = limits
     output = graph.outputs[0].inputs[0]
     timed = bool(program.neurons)
     feed = bind_inputs(graph, dict(block), steps if timed else None, "float32")
     counted = frozenset(program.neurons)
-    seen = simulate(graph, feed, frozenset({output.name}), counted=counted, memory=memory)
-    estimates = seen.values[output.name]
-    events = {name: int(counts.events.sum()) for name, counts in seen.events.items()}
-    return (estimates if not output.type.is_static else estimates[None]), events
+    found = simulate(graph, feed, seen | {output.name}, counted=counted, memory=memory)
+    estimates = found.values[output.name]
+    return (estimates if not output.type.is_static else estimates[None]), found
 
 
 def _scores(outputs: Numbers | tuple[Numbers, ...]) -> Numbers:

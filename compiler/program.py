@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from spikec.artifact import Artifact, Deployable
     from spikec.diagnosis import Diagnosis
     from spikec.evaluation import Evaluation
+    from spikec.report.findings import Findings
     from spikec.verification import Verification
 
 Numbers = NDArray[Any]
@@ -98,6 +100,20 @@ class Program:
 
         chosen = self.steps if steps is None else check_steps(steps)
         return diagnose(self, data, chosen, **options)
+
+    def report(
+        self, path: str | PathLike[str], data: object, steps: int | None = None, **options: Any
+    ) -> Findings:
+        """Write an HTML page on labelled samples; options as in ``report.findings.gather``."""
+        from spikec.report.findings import gather
+        from spikec.report.writing import check_page, write_page
+        from spikec.target import targets
+
+        check_page(Path(path))
+        chosen = self.steps if steps is None else check_steps(steps)
+        found = gather(self, data, chosen, **{"targets": targets(), **options})
+        write_page(found, Path(path))
+        return found
 
     def export(self, backend: str, folder: str | PathLike[str], **options: Any) -> Artifact:
         """Write the program for a backend; the folder is there whole, or not at all."""

@@ -70,7 +70,7 @@ def backends() -> Table[Backend]:
 
 def exporter_by_name(name: str) -> Exporter:
     """Load a backend; an unknown name is answered with the nearest known one."""
-    from spikec.artifact import Exporter
+    from spikec.artifact import Exporter, ReadsBack
     from spikec.pipeline import suggestion
 
     table = backends()
@@ -81,9 +81,12 @@ def exporter_by_name(name: str) -> Exporter:
             expected=", ".join(known),
             remedy=suggestion(name, known),
         )
-    found: object = table[name].load().load()
+    backend = table[name].load()
+    found: object = backend.load()
     if not isinstance(found, Exporter):
         raise UsageError(f"{table[name].owner} registers {name!r}, which cannot export")
+    if backend.reads_back and isinstance(found, ReadsBack):
+        return found.reading_by(frontends()[backend.reads_back].load().load())
     return found
 
 

@@ -167,19 +167,13 @@ def _verify(
             remedy="export this program again",
         )
     timed = any(not v.type.is_static for n in source.graph for v in n.outputs)
-    case = Case(source.graph, checked_inputs(source.graph, inputs, steps if timed else None), steps)
+    feed = bind_inputs(source.graph, dict(inputs), steps if timed else None, "float32")
+    case = Case(source.graph, feed.arrays, steps, feed.sizes.batch)
     checks = []
     for way in artifact.ways:
         recorded = exporter.run(artifact, case.inputs, way)
         checks.append(compare(case, recorded, (artifact.backend, way), tie))
     return Verification(tuple(checks))
-
-
-def checked_inputs(
-    graph: Graph, inputs: Mapping[str, Numbers], steps: int | None
-) -> dict[str, Numbers]:
-    """Give inputs that are checked, in the element types that the graph declares."""
-    return dict(bind_inputs(graph, dict(inputs), steps, "float32").arrays)
 
 
 @dataclass(frozen=True)
@@ -189,6 +183,7 @@ class Case:
     graph: Graph
     inputs: Mapping[str, Numbers]
     steps: int | None
+    samples: int
 
     @property
     def neurons(self) -> tuple[Node, ...]:
@@ -207,7 +202,7 @@ def compare(case: Case, recorded: Recorded, label: tuple[str, str], tie: float =
         first, ties, outputs = _judge(case, recorded, tie)
     apart, worst = _outputs(outputs, recorded.outputs, case)
     compared = Compared(
-        samples=len(next(iter(case.inputs.values()))),
+        samples=case.samples,
         steps=seen.steps,
         layers=len(names),
         entries=sum(mask.size for mask in wrong.values()),

@@ -54,7 +54,19 @@ def _onnx_graph() -> ImportModel:
     return import_model
 
 
+def _nir_graph() -> ImportModel:
+    from spikec.frontends.nir_graph import import_model
+
+    return import_model
+
+
 FRONTENDS: dict[str, Frontend] = {
+    "nir_graph": Frontend(
+        accepts="a nir.NIRGraph, or a .nir file",
+        suffixes=(".nir",),
+        classes=("nir.ir.graph.NIRGraph", "nir.ir.NIRGraph"),
+        load=_nir_graph,
+    ),
     "onnx_graph": Frontend(
         accepts="an ONNX ModelProto, its bytes, or a .onnx file",
         suffixes=(".onnx",),

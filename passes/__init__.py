@@ -15,6 +15,7 @@ _HOME: dict[str, str] = {
     "delay-readout": "DelayReadout",
     "fold-batchnorm": "FoldBatchNorm",
     "fold-constants": "FoldConstants",
+    "fold-pools": "FoldPools",
     "legalise-neurons": "LegaliseNeurons",
     "keep-reference": "KeepReference",
     "nearest-to-gather": "NearestToGather",

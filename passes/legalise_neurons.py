@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
@@ -10,12 +10,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.errors import UnsupportedModel
+from spikec.errors import Problem, UnsupportedModel
 from spikec.ir import Array, Editor, Family, Node, Value, ops
 from spikec.ir.ops import Comparison, Decision, IntegrateFire, Leak, Negative, Reset
 from spikec.pipeline import Context, Exactly, Pass, Promise
-from spikec.pipeline.wholeness import whole_values
-from spikec.target import load_target, partition
+from spikec.pipeline.wholeness import first_fractions, whole_values
+from spikec.target import Rule, examine, load_target, partition
 from spikec.target.model import NeuronKind, Target
 from spikec.target.neuron_rules import node_violations
 from spikec.target.reach import shape_of
@@ -54,7 +54,28 @@ class LegaliseNeurons(Pass):
         found = [v.problem for node in neurons for v in node_violations(node, target)]
         if found:
             what = f"{target.name} has no neurons that do what these do"
-            raise UnsupportedModel(what, problems=found)
+            problems = [*_causes(edit, target), *_fractions(edit, target), *found]
+            raise UnsupportedModel(what, problems=list(dict.fromkeys(problems)))
+
+
+def _causes(edit: Editor, target: Target) -> list[Problem]:
+    """Give what else the target cannot do: it may be why neurons could not be rewritten."""
+    sizes = (Rule.CAPACITY, Rule.FAN_IN, Rule.FAN_OUT)
+    return [v.problem for v in examine(edit.graph, target).violations if v.rule not in sizes]
+
+
+def _fractions(edit: Editor, target: Target) -> Iterator[Problem]:
+    """Give the nodes for which comparisons could not be rewritten: they need whole numbers."""
+    kind = target.neurons.get(IntegrateFire)
+    allowed = None if kind is None else kind.options.get("comparison")
+    for node in partition(edit.graph, target).chip:
+        if allowed is None or not isinstance(node.op, IntegrateFire):
+            continue
+        if node.op.comparison not in allowed:
+            for cause in first_fractions(edit.graph, node.inputs[0]):
+                what = f"what {type(cause.op).__name__} gives need not be whole"
+                remedy = "quantise-input, or convert in whole numbers (--input-bits)"
+                yield Problem(what, cause.place, "whole numbers", remedy)
 
 
 @dataclass

@@ -49,7 +49,10 @@ class RefitReset(Pass):
             return
         _check(soft)
         if context.calibration is None:
-            raise UsageError(f"{self.name} needs calibration data", remedy="give data=FILE.npz")
+            raise UsageError(
+                f"{self.name} needs calibration data",
+                remedy="give samples: --data FILE.npz, or data=...",
+            )
         inputs = first_of(edit.graph, context.calibration, self.samples)
         fit = _Fit(copied(edit.graph), inputs, context.steps)
         factors = np.linspace(self.least, 1.0, self.tries)

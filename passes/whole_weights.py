@@ -18,11 +18,12 @@ from spikec.ir.types import Spikes
 from spikec.pipeline import Approximately, Context, Pass, Promise, check_option
 from spikec.pipeline.bounds import EXACT, check_bounds
 from spikec.pipeline.choice import Grid
-from spikec.pipeline.exact import inexact, is_whole, rounds_inputs
-from spikec.pipeline.formats import WeightFormat
+from spikec.pipeline.exact import inexact, rounds_inputs
+from spikec.pipeline.formats import THRESHOLD_BITS, WeightFormat
 from spikec.pipeline.grids import Whole
 from spikec.pipeline.roles import WEIGHTED
 from spikec.pipeline.whole import ONE, READOUTS, WholeCopy
+from spikec.pipeline.wholeness import is_whole
 from spikec.target.model import Sign
 
 Numbers = NDArray[np.float64]
@@ -57,6 +58,8 @@ class WholeWeights(Pass):
     """thresholds and potentials are rounded too"""
     accumulator: int = 25
     """bits of the signed sum of one step; 25: as float32 adds exactly"""
+    threshold: int = THRESHOLD_BITS
+    """bits of an unsigned threshold: channels whose weights are small have a coarser g"""
 
     name: ClassVar[str] = "whole-weights"
     promise: ClassVar[Promise] = Approximately("weights, biases, thresholds are rounded to a grid")
@@ -64,6 +67,7 @@ class WholeWeights(Pass):
     def __post_init__(self) -> None:
         check_option(f"{self.name}.bits", self.bits, 1, 16)
         check_option(f"{self.name}.accumulator", self.accumulator, 2, 25)
+        check_option(f"{self.name}.threshold", self.threshold, 2, THRESHOLD_BITS)
 
     def apply(self, edit: Editor, context: Context) -> None:
         neurons = [node for node in edit.graph if node.op.family is Family.NEURON]
@@ -83,7 +87,8 @@ class WholeWeights(Pass):
     @property
     def format(self) -> WeightFormat:
         """What weights may be."""
-        return WeightFormat(self.bits, self.sign, self.per is Share.LAYER, self.shortcuts)
+        per_layer = self.per is Share.LAYER
+        return WeightFormat(self.bits, self.sign, per_layer, self.shortcuts, self.threshold)
 
 
 def _is_whole(graph: Graph, whole_thresholds: bool) -> bool:

@@ -11,7 +11,11 @@ import typer
 from spikec.cli.start import app
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("*/README.md")]
+PAGES = [
+    *(ROOT / "README.md", ROOT / "CONTRIBUTING.md"),
+    *ROOT.glob("*/README.md"),
+    *ROOT.glob("docs/*.md"),
+]
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

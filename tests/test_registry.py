@@ -46,7 +46,9 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugin:
 
 
 def test_the_built_in_names_are_those_of_the_tables() -> None:
-    assert set(registry.frontends()) == set(FRONTENDS) == {"onnx_graph", "torch_export"}
+    assert (
+        set(registry.frontends()) == set(FRONTENDS) == {"nir_graph", "onnx_graph", "torch_export"}
+    )
     assert {entry.owner for entry in registry.frontends().values()} == {registry.BUILT_IN}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from spikec.artifact import Artifact, Recorded
 from spikec.backends.lava_net.environment import LIMITED, Lava, find
 from spikec.backends.lava_net.types import stored_type
 from spikec.errors import ToolFailed, UsageError
-from spikec.executor import run_child
+from spikec.executor import run_child, time_limit
 from spikec.ir import Sizes, TensorType
 from spikec.ir.layout import folded, unfolded
 
@@ -45,7 +44,7 @@ def run(
             remedy="; ".join(artifact.manifest["reasons"].get(way, ())),
         )
     lava, network = find(python), artifact.manifest["network"]
-    seconds = time_limit(limit)
+    seconds = time_limit(LIMIT, limit, SECONDS)
     samples, sizes = given_samples(network, inputs)
     with tempfile.TemporaryDirectory() as folder:
         given, results = Path(folder) / "samples.npz", Path(folder) / "results.npz"
@@ -80,16 +79,6 @@ def _batch(kinds: Mapping[str, TensorType], inputs: Mapping[str, Numbers], steps
         if axis is not None:
             return int(array.shape[axis] // Sizes(1, steps).of(kinds[name].dims[axis]))
     raise UsageError("no input holds samples", expected="an input with a batch axis")
-
-
-def time_limit(limit: float | None) -> float:
-    """Give the seconds that a run may take."""
-    text = os.environ.get(LIMIT, "")
-    try:
-        seconds = float(text) if limit is None and text else limit
-    except ValueError:
-        raise UsageError(f"{LIMIT} = {text!r}", expected="a number of seconds") from None
-    return SECONDS if seconds is None else seconds
 
 
 def _call(lava: Lava, folder: Path, files: tuple[Path, Path, str], limit: float) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from spikec.artifact import Artifact, Recorded
-from spikec.backends.onnx_graph.building import NEXT
+from spikec.backends.onnx_graph.building import BATCH, NEXT
 from spikec.backends.onnx_graph.models import BY_STEP, SEQUENCE, START, STEP
 from spikec.errors import BadFile, UsageError
 
@@ -62,12 +62,15 @@ def _step(artifact: Artifact, inputs: Mapping[str, Numbers]) -> Recorded:
     neurons = tuple(manifest["neurons"])
     start, step = (artifact.folder / f"{name}.onnx" for name in (START, STEP))
     own = manifest["models"][START]["inputs"]
-    missing = {"batch": np.array([len(next(iter(inputs.values())))], np.int64)}
+    missing = {BATCH: np.array([_batch(manifest, inputs)], np.int64)}
     values = _observed(start, ())({n: inputs.get(n, missing.get(n)) for n in own})
     advance = _observed(step, neurons)
     names = manifest["models"][STEP]["inputs"]
+    steps = manifest["steps"]
+    timed = {n: np.split(inputs[n], steps, axis) for n, axis in manifest["timed_inputs"].items()}
     rows: list[Named] = []
-    for _ in range(manifest["steps"]):
+    for t in range(steps):
+        values.update({name: parts[t] for name, parts in timed.items()})
         now = advance({name: values[name] for name in names})
         rows.append({n: now[n] for n in (*neurons, *manifest["outputs"])})
         values.update({n.removesuffix(NEXT): v for n, v in now.items() if n.endswith(NEXT)})
@@ -76,6 +79,12 @@ def _step(artifact: Artifact, inputs: Mapping[str, Numbers]) -> Recorded:
     return Recorded(
         {n: joined[n] for n in manifest["outputs"]}, {n: joined[n] for n in neurons}, TOOL
     )
+
+
+def _batch(manifest: Mapping[str, Any], inputs: Mapping[str, Numbers]) -> int:
+    """Give the number of samples; 1 where no input holds them."""
+    sizes = manifest["batch"].items()
+    return next((inputs[name].shape[axis] // share for name, (axis, share) in sizes), 1)
 
 
 def _observed(path: Path, neurons: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Named]:

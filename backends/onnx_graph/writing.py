@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from spikec.backends.onnx_graph.building import NEXT
 from spikec.backends.onnx_graph.models import BY_STEP, SEQUENCE, STEP, models_of
 from spikec.backends.onnx_graph.scope import OPSET
 from spikec.errors import UsageError
-from spikec.ir import Family, Stage
+from spikec.ir import Family, Graph, Node, Sizes, Stage, TensorType, Value
 
 LARGEST = 2**31 - 2**20
 """bytes that one ONNX file can hold"""
@@ -66,16 +66,32 @@ def write(source: Deployable, folder: Path, *, one_step: bool) -> Mapping[str, A
         "opset": OPSET,
         "models": {name: _signature(model) for name, model in models.items()},
         "outputs": [node.name for node in graph.outputs],
+        "batch": {n.name: _batch(n.outputs[0].type, source.steps) for n in _batched(graph)},
+        "timed_inputs": _time_axes(n.outputs[0] for n in graph.inputs),
         "timed_outputs": [n.name for n in graph.outputs if not n.inputs[0].type.is_static],
-        "neurons": {
-            n.name: n.outputs[0].type.rank + (n.outputs[0].type.time_axis or 0)
-            for n in graph
-            if n.op.family is Family.NEURON
-        },
-        "time_axes": {
-            n.name: n.inputs[0].type.rank + (n.inputs[0].type.time_axis or 0) for n in graph.outputs
-        },
+        "neurons": _time_axes(n.outputs[0] for n in graph if n.op.family is Family.NEURON),
+        "time_axes": {n.name: _time_axis(n.inputs[0].type) for n in graph.outputs},
     }
+
+
+def _batched(graph: Graph) -> Iterator[Node]:
+    """Give the inputs that hold samples."""
+    return (node for node in graph.inputs if node.outputs[0].type.batch_axis is not None)
+
+
+def _batch(x: TensorType, steps: int) -> tuple[int, int]:
+    """Give the axis of the batch, and how long it is for one sample."""
+    axis = x.rank + (x.batch_axis or 0)
+    return axis, Sizes(1, steps).of(x.dims[axis])
+
+
+def _time_axes(values: Iterable[Value]) -> dict[str, int]:
+    """Give the axis of time of values, by the names of their nodes; static ones are left out."""
+    return {v.producer.name: _time_axis(v.type) for v in values if not v.type.is_static}
+
+
+def _time_axis(x: TensorType) -> int:
+    return x.rank + (x.time_axis or 0)
 
 
 def metadata_of(source: Deployable) -> dict[str, str]:

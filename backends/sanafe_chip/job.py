@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.backends.sanafe_chip.host import name_of
 from spikec.backends.sanafe_chip.writing import ARRAYS
 from spikec.errors import DataError, Problem
 from spikec.ir import Graph, Sizes, Value
 from spikec.ir.layout import folded
+from spikec.pipeline.host import name_of
 from spikec.target.edges import Edges
 
 Numbers = NDArray[Any]

@@ -11,10 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 NO_SANAFE = 3
-"""exit code where sanafe is not installed"""
+"""exit code where sanafe or NumPy is not installed"""
+try:
+    import numpy as np
+except ImportError as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(NO_SANAFE)
+
 NEVER = 1e12
 """a threshold that no potential reaches"""
 PARTS = ("total", "synapse", "dendrite", "soma", "network")

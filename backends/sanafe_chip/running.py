@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -15,16 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.artifact import Artifact, Recorded
-from spikec.backends.sanafe_chip.host import CROSSING, name_of
 from spikec.backends.sanafe_chip.job import job_of
 from spikec.backends.sanafe_chip.results import Results, results_of
 from spikec.backends.sanafe_chip.writing import BEFORE, BEHIND, HOST, PLAN, SCRIPT, check_memory
 from spikec.errors import MissingDependency, ToolFailed, UsageError
-from spikec.executor import run_child
-from spikec.ir import Family, Graph, Sizes, Spikes, Value, ops, store
+from spikec.executor import run_child, time_limit
+from spikec.ir import Graph, Sizes, Spikes, Value, ops, store
 from spikec.ir.atomic import replace_file
 from spikec.ir.layout import unfolded
-from spikec.runtime import trace
+from spikec.pipeline.host import computed, name_of, not_crossing
 from spikec.runtime.feed import bind_inputs
 from spikec.target.reach import shape_of
 
@@ -38,7 +38,7 @@ NO_SANAFE = 3
 """how the child ends where sanafe is not installed"""
 INSTALL = 'pip install "spikec[sanafe]"'
 _SLOW = f"give it more time ({LIMIT}, in seconds), or fewer samples"
-_BROKEN = f"run `python {SCRIPT} JOB.npz RESULTS.npz` in the export's folder by hand"
+_BROKEN = "compare its last words with its version: sanafe 2.2.9 is the one that is tested"
 _SMALL = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -66,12 +66,12 @@ def simulate(
     plan = json.loads((artifact.folder / PLAN).read_text("utf-8"))
     check_memory(plan["synapses"], memory)
     sizes = bind_inputs(graphs[store.MAIN], dict(inputs), plan["steps"], "float32").sizes
-    first = _host(graphs.get(BEFORE), inputs, sizes)
+    first = computed(graphs.get(BEFORE), inputs, sizes)
     job = job_of(graphs[store.MAIN], plan, artifact.folder, first, sizes)
     values = _run(artifact.folder, job, python, limit)
     seen = _seen(graphs[store.MAIN], plan, values, sizes)
-    last = _host(graphs[BEHIND], {**inputs, **seen.read}, sizes)
-    spikes = {**_neurons(first), **_neurons(last), **seen.spikes}
+    last = computed(graphs[BEHIND], {**inputs, **seen.read}, sizes)
+    spikes = {**not_crossing(first), **not_crossing(last), **seen.spikes}
     results = results_of(values, artifact.ways[0], plan["cores"])
     outputs = {name: last[name] for name in artifact.manifest["outputs"]}
     tool = f"{results.tool}: {results}"
@@ -91,36 +91,22 @@ class _Seen:
     """what the host reads, by the names of its inputs"""
 
 
-def _host(graph: Graph | None, given: Mapping[str, Numbers], sizes: Sizes) -> Named:
-    """Run a graph of the host; give its outputs and the events of its neurons, by name."""
-    if graph is None:
-        return {}
-    own = {node.name: given[node.name] for node in graph.inputs}
-    names = [node.name for node in graph if node.op.family is Family.NEURON]
-    timed = any(not value.type.is_static for node in graph for value in node.outputs)
-    steps = sizes.steps if timed else None
-    found = trace(graph, own, "layerwise", record=names, steps=steps)
-    outputs = zip((node.name for node in graph.outputs), found.outputs, strict=True)
-    return {**found.values, **dict(outputs)}
-
-
-def _neurons(host: Named) -> Named:
-    return {name: array for name, array in host.items() if not name.startswith(CROSSING)}
-
-
 def _run(folder: Path, job: Named, python: str | None, limit: float | None) -> Named:
     """Give a job to the script of the export."""
     interpreter = python or os.environ.get(PYTHON) or sys.executable
+    if shutil.which(interpreter) is None:
+        what = f"no program is called {interpreter}"
+        raise UsageError(what, where=PYTHON, expected="a Python interpreter that has sanafe")
     with tempfile.TemporaryDirectory() as place:
         given, results = Path(place) / "job.npz", Path(place) / "results.npz"
         np.savez(given, allow_pickle=False, **job)
         command: list[str | Path] = [interpreter, folder / SCRIPT, given, results]
-        seconds = _limit(limit)
+        seconds = time_limit(LIMIT, limit, SECONDS)
         done = run_child(command, "SANA-FE", seconds, environment=_SMALL, remedy=_SLOW)
         if done.code == NO_SANAFE:
             raise MissingDependency(
-                f"sanafe is not installed for {interpreter}",
-                expected="sanafe 2.2 or later, which runs as a program of its own",
+                f"sanafe cannot be imported by {interpreter}: {done.tail}",
+                expected="sanafe 2.2 or later with NumPy, which run as a program of their own",
                 remedy=f"{INSTALL}, or name an interpreter that has it: {PYTHON}",
             )
         if done.code or not results.is_file():
@@ -129,16 +115,6 @@ def _run(folder: Path, job: Named, python: str | None, limit: float | None) -> N
             raise ToolFailed(what, where=where, remedy=_BROKEN, output=done.tail)
         with np.load(results) as found:
             return dict(found)
-
-
-def _limit(given: float | None) -> float:
-    text = os.environ.get(LIMIT)
-    if given is not None or not text:
-        return SECONDS if given is None else given
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"{LIMIT} = {text!r}", expected="a number of seconds") from None
 
 
 def _seen(graph: Graph, plan: Mapping[str, Any], values: Named, sizes: Sizes) -> _Seen:

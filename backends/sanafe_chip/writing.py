@@ -13,10 +13,10 @@ import numpy as np
 
 from spikec.artifact import Deployable
 from spikec.backends.sanafe_chip.chips import CHIPS, LOIHI, Chip, architecture
-from spikec.backends.sanafe_chip.host import before, behind
 from spikec.backends.sanafe_chip.network import Group, Kind, Network, network_of, port_of
 from spikec.errors import Problem, UnsupportedModel, UsageError
 from spikec.ir import Graph, Stage, store
+from spikec.pipeline.host import before, behind
 from spikec.target import Examination, Placement, Rule, examine, load_target, placement_of
 from spikec.target.edges import Edges
 
@@ -109,8 +109,14 @@ def _checked(graph: Graph, chip: Chip, placement: Placement) -> Examination:
             remedy = f"place the program for this chip: --target {chip.target}"
             problems.append(Problem(what, f"%{name}", remedy=remedy))
     if problems:
-        what = f"SANA-FE's {chip.name} cannot run {graph.name!r}"
-        raise UnsupportedModel(what, problems=problems)
+        other = placement.target != chip.target
+        raise UnsupportedModel(
+            f"SANA-FE's {chip.name} cannot run {graph.name!r}",
+            remedy=f"it is placed on {placement.target}; lower it anew: --target {chip.target}"
+            if other
+            else "",
+            problems=problems,
+        )
     return found
 
 

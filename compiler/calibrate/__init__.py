@@ -5,6 +5,7 @@ from spikec.calibrate.histogram import Histogram, Range, rows_of
 from spikec.calibrate.rules import RULES, Rule, RuleName, Share, alive_scale
 from spikec.calibrate.spikes import PackedArrays, Spikes
 from spikec.calibrate.sweep import (
+    BLOCK,
     blocks,
     check_finite,
     counts_of,
@@ -15,6 +16,7 @@ from spikec.calibrate.sweep import (
 )
 
 __all__ = [
+    "BLOCK",
     "RULES",
     "Histogram",
     "PackedArrays",

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from spikec.cli import model
+from spikec.cli.files import check_file
 from spikec.cli.options import Debug, Json, Quiet
 from spikec.cli.screen import Screen
-from spikec.errors import UsageError
+from spikec.errors import UnsupportedModel, UsageError
 
 if TYPE_CHECKING:
     from spikec.ir import Graph
@@ -46,6 +47,8 @@ def check(
     from spikec.target import examine, load_target
 
     screen = Screen(as_json=as_json, quiet=quiet)
+    if drawn is not None:
+        check_file("--picture", drawn, ".svg")
     chosen = load_target(target)
     if not source.lower().endswith(".spk"):
         raise UsageError(
@@ -64,18 +67,23 @@ def check(
         _show(screen, found, all_of_them)
         if placed is not None and cores:
             _cores(screen, placed)
+        if placed is None and (cores or drawn):
+            screen.say("nothing is placed or drawn: no core holds some of these neurons")
     if not found.ok:
         raise typer.Exit(FAILED)
 
 
-def _placed(graph: Graph, found: Examination) -> Placement:
-    """Give the placement that a program carries for this target, or make one."""
+def _placed(graph: Graph, found: Examination) -> Placement | None:
+    """Give the placement that a program carries for this target, or make one if there can be."""
     from spikec.target import layers_of, place, placement_of
 
     own = placement_of(graph)
     if own is not None and own.target == found.target.name:
         return own
-    return place(layers_of(graph, set(found.partition.chip)), found.target)
+    try:
+        return place(layers_of(graph, set(found.partition.chip)), found.target)
+    except UnsupportedModel:  # the violations say why
+        return None
 
 
 def _draw(placed: Placement, path: Path) -> None:
@@ -119,7 +127,8 @@ def _show(screen: Screen, found: Examination, all_of_them: bool) -> None:
     if found.ok:
         screen.say(f"{name} can run it")
         return
-    screen.say(f"{name} cannot run it: {len(found.violations)} violations")
+    count = len(found.violations)
+    screen.say(f"{name} cannot run it: {count} violation{'s' if count > 1 else ''}")
     for number, problem in _grouped(found, all_of_them):
         screen.say(f"- {problem}" + (f"\n  … and {number - 1} more like it" if number > 1 else ""))
 

@@ -80,7 +80,8 @@ def convert(
         told = _Told(screen, advance)
         ask |= {"on_step": told.step, "on_part": told.part}
         program = api.convert(graph, calibration, steps, recipe, **ask)
-    program.save(out)
+    with screen.busy(f"writing {out}"):
+        program.save(out)
     _report(screen, program, len(calibration), out)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ def trained_network(digits: Digits, seed: int, advance: Callable[[float], None])
     """Train a small convolutional network; ``advance`` is called with 1 after every epoch."""
     import torch
 
-    with torch.random.fork_rng(devices=()), _one_thread():
+    with torch.random.fork_rng(devices=()), one_thread():
         torch.manual_seed(seed)
         network = _network()
         optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
@@ -73,8 +74,8 @@ def trained_network(digits: Digits, seed: int, advance: Callable[[float], None])
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Batches this small are quickest on one thread (by far, on a busy machine)."""
+def one_thread() -> Iterator[None]:
+    """Work this small is quickest on one thread (by far, on a busy machine)."""
     import torch
 
     threads = torch.get_num_threads()
@@ -115,6 +116,7 @@ def export_onnx(network: torch.nn.Module, digits: Digits, path: Path) -> None:
         # torch warns of its own use of its own deprecated names
         warnings.simplefilter("ignore", FutureWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision, unasked
         torch.onnx.export(
             network,
             (example,),

@@ -17,6 +17,7 @@ from rich.text import Text
 import spikec
 from spikec.cli import deep as deep_checks
 from spikec.cli import versions
+from spikec.cli.backends import BackendState, states
 from spikec.cli.options import Debug, Json, Quiet
 from spikec.cli.screen import Screen
 from spikec.errors import SpikecError
@@ -31,17 +32,6 @@ class Tool:
     name: str
     found: str
     use: str
-    install: str
-
-
-@dataclass(frozen=True)
-class BackendState:
-    """A backend of the design: in this version or not, and what it still needs."""
-
-    name: str
-    makes: str
-    built: bool
-    missing: tuple[str, ...]
     install: str
 
 
@@ -98,7 +88,7 @@ def examine(deep: bool = False) -> Report:
         platform=platform.platform(terse=True),
         core=core,
         tools=_tools(),
-        backends=_backends(),
+        backends=states(),
         plugins=plugins,
         checks=checks,
     )
@@ -125,17 +115,6 @@ def _tools() -> tuple[Tool, ...]:
         for name, use in versions.EXTRA.items()
     )
     return (*programs, *packages)
-
-
-def _backends() -> tuple[BackendState, ...]:
-    from spikec.backends import BACKENDS, PLANNED, Needs
-
-    def state(name: str, needs: Needs, built: bool, more: tuple[str, ...] = ()) -> BackendState:
-        missing = tuple(d for d in needs.distributions if not versions.installed(d)) + more
-        return BackendState(name, needs.makes, built, missing, needs.install if missing else "")
-
-    built = (state(name, b.needs, True, b.missing()) for name, b in BACKENDS.items())
-    return (*built, *(state(name, needs, False) for name, needs in PLANNED.items()))
 
 
 def _plugins() -> tuple[tuple[str, ...], list[str]]:

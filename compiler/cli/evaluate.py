@@ -58,7 +58,7 @@ def evaluate(
         "steps": None if steps is None else check_steps(steps),
         "memory": memory_of(memory),
     }
-    program = load_program(source)
+    program = load_program(source, screen)
     read = samples.load_data(data)
     read = read if first is None else read.first(first)
     found = _measured(screen, f"evaluating {source}", read, program.evaluate, options)
@@ -74,7 +74,7 @@ def evaluate(
         _explain(screen, told)
 
 
-def load_program(source: Path) -> Program:
+def load_program(source: Path, screen: Screen) -> Program:
     """Read a program, or say why the file is none."""
     from spikec.api import check_file
     from spikec.program import Program
@@ -83,7 +83,8 @@ def load_program(source: Path) -> Program:
         remedy = "spikec convert makes one of a model"
         raise UsageError(f"{source} is no program", expected="a .spk file", remedy=remedy)
     check_file(source)
-    return Program.load(source)
+    with screen.busy(f"reading {source}"):
+        return Program.load(source)
 
 
 def _measured(
@@ -94,15 +95,8 @@ def _measured(
     options: dict[str, Any],
 ) -> Found:
     """Measure with a bar that shows how many samples are done."""
-    with screen.busy(label, len(read)) as advance:
-        done = 0
-
-        def progress(now: int, total: int) -> None:
-            nonlocal done
-            advance(now - done)
-            done = now
-
-        return measure(read, progress=progress, **options)
+    with screen.counting(label, len(read)) as count:
+        return measure(read, progress=count, **options)
 
 
 def _print(screen: Screen, found: Evaluation) -> None:

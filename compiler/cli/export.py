@@ -38,7 +38,7 @@ def export(
     screen = Screen(as_json=as_json, quiet=quiet)
     exporter_by_name(to)
     check_folder(folder)
-    program = load_program(source)
+    program = load_program(source, screen)
     options: dict[str, Any] = {"step": False} if no_step else {}
     with screen.busy(f"exporting {source}"):
         artifact = program.export(to, folder, **options)

@@ -20,15 +20,20 @@ def check_target(option: str, path: Path) -> None:
         raise UsageError(f"{option}: no permission to write there", where=str(path.parent))
 
 
-def check_program_file(option: str, path: Path) -> None:
-    """Refuse what is no .spk file, or could not be written."""
-    if path.suffix != ".spk":
+def check_file(option: str, path: Path, suffix: str) -> None:
+    """Refuse what is no file of that kind, or could not be written."""
+    if path.suffix != suffix:
         raise UsageError(
-            f"{option} writes .spk files, not {path.suffix or 'files without suffix'}",
+            f"{option} writes {suffix} files, not {path.suffix or 'files without suffix'}",
             where=str(path),
-            remedy=f"{option} {renamed(path, '.spk')}",
+            remedy=f"{option} {renamed(path, suffix)}",
         )
     check_target(option, path)
+
+
+def check_program_file(option: str, path: Path) -> None:
+    """Refuse what is no .spk file, or could not be written."""
+    check_file(option, path, ".spk")
 
 
 def renamed(path: Path, suffix: str) -> Path:

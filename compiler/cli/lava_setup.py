@@ -34,7 +34,8 @@ def lava_setup(
 
     screen = Screen(as_json=as_json, quiet=quiet)
     place = (folder or home()).absolute()
-    found = setup(place, python, again=again, say=screen.say)
+    with screen.busy("making an environment for Lava"):
+        found = setup(place, python, again=again, say=screen.say)
     if as_json:
         screen.document({"folder": str(place), **asdict(found)})
         return

@@ -43,22 +43,30 @@ def lower(
 ) -> None:
     """Rewrite what a target lacks, and place every neuron on a core."""
     from spikec import api
+    from spikec.lowering import lowering
+    from spikec.pipeline import parse_pipeline
+    from spikec.registry import pass_by_name
     from spikec.target import placement_of
 
     screen = Screen(as_json=as_json, quiet=quiet)
     check_program_file("--out", out)
-    program = load_program(source)
+    program = load_program(source, screen)
     read = None if data is None else samples.load_data(data)
 
-    def told(step: Step) -> None:
-        screen.say(step_line(step))
+    passes = parse_pipeline(lowering(target, refit_reset=refit_reset), pass_by_name)
+    with screen.busy(f"fitting {source} to {target}", len(passes)) as advance:
 
-    with screen.busy(f"fitting {source} to {target}"):
+        def told(step: Step) -> None:
+            advance(1)
+            screen.say(step_line(step))
+
         placed = api.lower(program, target, read, refit_reset=refit_reset, on_step=told)
-    placed.save(out)
+    with screen.busy(f"writing {out}"):
+        placed.save(out)
     placement = placement_of(placed.graph)
     assert placement is not None  # place-cores has made one
     if as_json:
         screen.document({"file": str(out), "placement": placement.to_json()})
         return
-    screen.say(f"{placement.cores} cores of {placement.mesh.slots}; wrote {out}")
+    count = f"{placement.cores} core{'s' if placement.cores > 1 else ''}"
+    screen.say(f"{count} of {placement.mesh.slots}; wrote {out}")

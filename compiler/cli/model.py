@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spikec.ir import Graph
 
 HELP = (
-    "A .onnx, .pt2 or .spk file, or module:factory, where factory() gives a torch module "
+    "A .onnx, .pt2, .nir or .spk file, or module:factory, where factory() gives a torch module "
     "or a pair (module, example input)."
 )
 _FACTORY = re.compile(r"(?P<module>[A-Za-z_][\w.]*):(?P<factory>[A-Za-z_]\w*)", re.ASCII)

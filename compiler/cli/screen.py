@@ -17,6 +17,8 @@ PIPE_CLOSED = 141
 """exit code of a program whose reader went away (128 + SIGPIPE)"""
 Advance = Callable[[float], None]
 """makes a bar longer by so many of its parts"""
+Count = Callable[[int, int], None]
+"""hears how many parts are done, and of how many"""
 
 
 class Screen:
@@ -39,6 +41,19 @@ class Screen:
     def document(self, content: object) -> None:
         """Print the one JSON document of a command."""
         write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    @contextmanager
+    def counting(self, label: str, total: int | None = None) -> Iterator[Count]:
+        """As ``busy``, for work that tells how many parts are done, of how many."""
+        with self.busy(label, total) as advance:
+            before = 0
+
+            def count(done: int, of: int) -> None:
+                nonlocal before
+                advance(done - before)
+                before = done
+
+            yield count
 
     @contextmanager
     def busy(self, label: str, total: int | None = None) -> Iterator[Advance]:

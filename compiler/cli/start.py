@@ -21,6 +21,7 @@ from spikec.cli.export import export
 from spikec.cli.lava_setup import lava_setup
 from spikec.cli.lower import lower
 from spikec.cli.recipes import recipes
+from spikec.cli.report import report
 from spikec.cli.screen import PIPE_CLOSED, Screen, console_on, leave_broken_pipe, write
 from spikec.cli.show import show
 from spikec.cli.targets import targets
@@ -62,7 +63,19 @@ def spikec_command(
         raise typer.Exit(MISUSE)
 
 
-for command in (convert, show, check, lower, recipes, targets, export, verify, doctor, demo):
+for command in (
+    convert,
+    show,
+    check,
+    lower,
+    recipes,
+    targets,
+    export,
+    verify,
+    report,
+    doctor,
+    demo,
+):
     app.command()(command)
 app.command("eval")(evaluate)
 app.command("lava-setup")(lava_setup)

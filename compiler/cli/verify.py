@@ -46,7 +46,7 @@ def verify(
         raise UsageError(
             f"an export for {artifact.backend}", where=str(folder), expected=f"one for {on}"
         )
-    program = load_program(source)
+    program = load_program(source, screen)
     read = samples.load_data(data).first(first)
     with screen.busy(f"verifying {source} on {on}"):
         found = program.verify(on, read, artifact)

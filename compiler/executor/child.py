@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from spikec.errors import ToolFailed
+from spikec.errors import ToolFailed, UsageError
 
 TAIL = 20
 """lines of a child's last words that an error shows"""
@@ -32,6 +33,19 @@ class Finished:
     def tail(self) -> str:
         """The last lines."""
         return "\n".join(self.output.rstrip().splitlines()[-TAIL:])
+
+
+def time_limit(variable: str, given: float | None, default: float) -> float:
+    """Give the seconds that a child may take: the given ones, or those of the environment."""
+    text = os.environ.get(variable, "") if given is None else str(given)
+    try:
+        seconds = float(text or default)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        where = variable if given is None else "limit"
+        raise UsageError(f"{where} = {text!r}", expected="a number of seconds above 0")
+    return seconds
 
 
 def run_child(

@@ -12,6 +12,17 @@ from typing import BinaryIO
 from spikec.errors import BadFile
 
 
+def check_replaceable(path: Path) -> None:
+    """Refuse, before any work is done, a file that ``replace_file`` could not write."""
+    folder = Path(os.path.realpath(path)).parent
+    if path.is_dir():
+        raise BadFile("a folder stands in the file's place", where=str(path))
+    if not folder.is_dir():
+        _explain(FileNotFoundError(), path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        _explain(PermissionError(), path)
+
+
 @contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:
     """Give a temporary file beside ``path`` to write; it becomes ``path`` in one step at the end.

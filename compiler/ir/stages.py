@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from spikec.errors import Problem
 from spikec.ir.graph import Graph, Node, Stage
-from spikec.ir.op import Family
+from spikec.ir.op import Family, Op
+from spikec.ir.ops.elementary import Neg
+from spikec.ir.ops.reduce import ReduceMean, ReduceSum
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class StageSpec:
     """values may hold T"""
     remedy: str
     """how a graph comes to meet this spec"""
+    linear: tuple[type[Op], ...] = ()
+    """ops of other families that are linear maps all the same"""
     ends: frozenset[Family] = frozenset()
     """further families of nodes that do not stand between neurons: a host computes them"""
 
@@ -32,7 +36,7 @@ def stage_problems(graph: Graph) -> Iterator[Problem]:
     for node in graph:
         family = node.op.family
         end = family in spec.ends and node not in between
-        if family not in spec.families and not end:
+        if family not in spec.families and not (end or isinstance(node.op, spec.linear)):
             admitted = ", ".join(sorted(f.value for f in spec.families))
             what = f"an op of the {family.value} family in {_article(graph.stage)} graph"
             yield Problem(what, node.place, f"families {admitted}", spec.remedy)
@@ -90,6 +94,7 @@ STAGES: dict[Stage, StageSpec] = {
         spikes=True,
         time=True,
         remedy="fold or replace the node before placing",
+        linear=(Neg, ReduceSum, ReduceMean),
         ends=_DENSE_ONLY,
     ),
 }

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.ir import Sizes, Value, ops
-from spikec.pipeline.bounds import STEPS_EXACT
 from spikec.pipeline.channels import channel_axis
 from spikec.pipeline.means import MEANS, as_sum
 from spikec.pipeline.weights import MOVES, Axes, Weighted, factor_of, reach_of
@@ -57,7 +56,7 @@ class GridChoice:
         coarse = offset / LARGEST_BIAS
         if quantum is not None:
             least = by_channel(value, quantum, reach.size)
-            coarse = np.maximum(coarse, least * levels / STEPS_EXACT)
+            coarse = np.maximum(coarse, least * levels / self.format.largest_threshold)
             coarse = np.maximum(coarse, self._fitting(value, least))
         grid = np.maximum(np.where(reach > 0, reach, least) / self.format.largest, coarse)
         tail = (1,) * (-channel_axis(value) - 1 if grid.size > 1 else 0)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from spikec.errors import Problem
-from spikec.ir import Array, Graph, Node, Value, ops
+from spikec.ir import Graph, Node, Value, ops
 from spikec.ir.op import Family
 from spikec.ir.ops import Impulse, Leak
 from spikec.ir.types import Analog, Spikes
 from spikec.pipeline.bounds import BOUNDS, OVER_TIME
 from spikec.pipeline.roles import WEIGHTED
+from spikec.pipeline.wholeness import is_whole
 
 ROUND_WEIGHTS = "convert with --weight-bits (pass whole-weights)"
 ROUND_BOTH = "convert with --input-bits and --weight-bits"
-
-
-def is_whole(array: Array) -> bool:
-    """Tell whether all numbers of an array are whole."""
-    return bool((array.data == np.round(array.data)).all())
 
 
 def rounds_inputs(graph: Graph) -> bool:

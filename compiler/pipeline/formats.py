@@ -11,6 +11,11 @@ from spikec.pipeline.weights import largest
 from spikec.target.model import Sign
 
 Numbers = NDArray[np.float64]
+FEW = 4
+"""bits of weights up to which the largest ones are better cut than all the others rounded away"""
+SHARES = np.linspace(0.2, 1.0, 33)
+THRESHOLD_BITS = 22
+"""up to there floor(n / θ + 1/2) is exact in float32"""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,14 @@ class WeightFormat:
     shortcuts: bool = False
     """the factors of identity shortcuts fit the bits as well; else they may be larger"""
 
+    threshold_bits: int = THRESHOLD_BITS
+    """of an unsigned threshold"""
+
+    @property
+    def largest_threshold(self) -> int:
+        """The largest threshold, times the quanta of one event."""
+        return (1 << self.threshold_bits) - 1
+
     @property
     def largest(self) -> int:
         """The largest weight; its negative is the least one in use."""
@@ -44,14 +57,28 @@ class WeightFormat:
         """Give the nearest whole weights."""
         if self.bits == 1:
             return np.asarray(self.unit * np.sign(weight))
-        return np.asarray(self.unit * np.round(weight / self.unit))
+        whole = self.unit * np.round(weight / self.unit)
+        return np.clip(whole, -self.largest, self.largest) if self.bits <= FEW else whole
 
     def size_of(self, weights: Numbers, axes: tuple[int, ...]) -> Numbers:
-        """Give what the grid is fitted to: the largest size, or where all become equal the mean.
+        """Give what the grid is fitted to: the largest size, and of few bits what rounds best.
 
         The mean of |w| is the factor c with the least Σ (c sign w - w)².
         """
-        if self.bits > 1:
+        if self.bits > FEW:
             return largest(weights, axes)
+        if self.bits > 1:
+            return self._fitted(weights, axes)
         size = np.abs(weights)
         return np.asarray(size.sum(axis=axes) / np.maximum(1, np.count_nonzero(size, axis=axes)))
+
+    def _fitted(self, weights: Numbers, axes: tuple[int, ...]) -> Numbers:
+        """Give the share of the largest size by which Σ (c n - w)² is least; beyond it w is cut."""
+        most = largest(weights, axes)
+        best, least = most, np.full(most.shape, np.inf)
+        for share in SHARES:
+            unit = np.expand_dims(np.where(most > 0, most * share, 1.0) / self.largest, axes)
+            error = np.square(unit * self.rounded(weights / unit) - weights).sum(axis=axes)
+            best = np.where(error < least, most * share, best)
+            least = np.minimum(error, least)
+        return np.asarray(best)

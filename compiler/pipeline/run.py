@@ -78,7 +78,8 @@ class Pipeline:
         """Tell whether a promise that is broken after so many steps may be kept after more."""
         promise = one.promise
         broken = isinstance(promise, Exactly) and not drift <= promise.tolerance
-        return broken and _over_time(graph) and steps < self.settled_by(graph, context.steps)
+        longer = _over_time(graph) and not _timed_inputs(graph)
+        return broken and longer and steps < self.settled_by(graph, context.steps)
 
     def _outputs(
         self, graph: Graph, probe: Inputs | None, context: Context, least: int = 1
@@ -100,6 +101,11 @@ class Pipeline:
 
 def _over_time(graph: Graph) -> bool:
     return any(not value.type.is_static for node in graph for value in node.outputs)
+
+
+def _timed_inputs(graph: Graph) -> bool:
+    """Tell whether inputs say how many steps there are."""
+    return any(not node.outputs[0].type.is_static for node in graph.inputs)
 
 
 def deviation(old: Outputs, new: Outputs) -> float:

@@ -15,6 +15,9 @@ KEEPS: tuple[type[Op], ...] = (
 """Ops that make whole numbers of whole numbers, where their own numbers are whole."""
 
 
+_SENDERS = (Family.NEURON, Family.CODING)
+
+
 def is_whole(array: Array) -> bool:
     """Tell whether all numbers of an array are whole."""
     return bool((array.data == np.round(array.data)).all())
@@ -29,12 +32,29 @@ def whole_values(graph: Graph) -> set[Value]:
     return found
 
 
+def first_fractions(graph: Graph, value: Value) -> tuple[Node, ...]:
+    """Give the nodes that lead to a value and make fractions of whole numbers, or of nothing."""
+    whole = whole_values(graph)
+    found: dict[Node, None] = {}
+    waiting, seen = [value], {value}
+    while waiting:
+        last = waiting.pop()
+        if last in whole:
+            continue
+        before = [v for v in last.producer.inputs if v not in whole]
+        if not before:
+            found[last.producer] = None
+        waiting += [v for v in before if v not in seen]
+        seen.update(before)
+    return tuple(node for node in graph if node in found)
+
+
 def _gives_whole(node: Node, given: bool) -> bool:
     op = node.op
     if not node.outputs:
         return False
     signal = node.outputs[0].type.signal
-    if isinstance(signal, Spikes) and (node.op.family is Family.NEURON or not node.inputs):
+    if isinstance(signal, Spikes) and (node.op.family in _SENDERS or not node.inputs):
         return is_whole(signal.amplitude)  # events are multiples of it
     if isinstance(op, ops.Input):
         return not node.outputs[0].type.dtype.is_float
@@ -42,5 +62,9 @@ def _gives_whole(node: Node, given: bool) -> bool:
         return is_whole(op.value)
     if isinstance(op, ops.Round | ops.Floor):
         return True
+    if isinstance(op, ops.Quantise):
+        return is_whole(op.step if op.amplitude is None else op.amplitude)
+    if isinstance(op, ops.Pad) and op.value != round(op.value):
+        return False
     single = not isinstance(op, ops.Impulse) or op.steps == 1
     return given and single and isinstance(op, KEEPS) and all(map(is_whole, op.arrays.values()))

@@ -96,7 +96,7 @@ def _series(graph: Graph, cut: Partition, target: Target) -> Iterator[Violation]
             f"a graded current from %{first.name} meets weights again",
             second.place,
             "neurons between weights: events alone travel",
-            "fold the two linear maps into one, or put neurons between them "
+            "fold-pools (spikec lower), where the first is a pool; or put neurons between them "
             "(pass quantise-between-weights)",
         )
 

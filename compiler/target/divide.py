@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from spikec.ir import ops
 from spikec.target.axes import Counts
+from spikec.target.distinct import axons_per_source
 from spikec.target.layers import Connection, Layer
 from spikec.target.model import Target
-from spikec.target.reach import Grid, Reach, Shape, outer
+from spikec.target.reach import Grid, Shape, outer
 
 
 class Resource(Enum):
@@ -64,12 +65,12 @@ def limits_of(target: Target) -> dict[Resource, int]:
     return {resource: fact.value for resource, fact in facts.items() if fact is not None}
 
 
-def divide(layer: Layer, target: Target, readers: list[tuple[Reach, Division]]) -> Division:
-    """Choose the fewest blocks that fit; ``readers`` are the layers that this one feeds.
+def divide(layer: Layer, target: Target, readers: list[tuple[Connection, Division]]) -> Division:
+    """Choose the fewest blocks that fit; ``readers`` are what this layer feeds.
 
     A neuron needs one output axon per block that it reaches, and one where the host reads it.
     """
-    hits = [_hits(layer, reach, division) for reach, division in readers] or [_once(layer)]
+    hits = [_hits(layer, *reader, target) for reader in readers] or [_once(layer)]
     limits = limits_of(target)
     if not target.cores.split_layers.value:
         demand = demand_of(layer, layer.shape, target, hits)
@@ -147,7 +148,7 @@ def _largest(layer: Layer, options: list[list[int]], target: Target, hits: Hits)
             needed = neurons * reach.counts.max(initial=0)
             axons = np.minimum(needed, reach.sources)
         synapses += needed
-        inputs += axons
+        inputs += axons * axons_per_source(connection, target)
         channels = _channels(connection, options)
         bits += _bits(connection, needed, channels, target)
     outputs = np.zeros_like(neurons)
@@ -200,7 +201,7 @@ def demand_of(layer: Layer, sizes: Shape, target: Target, hits: Hits) -> Demand:
                 needed = np.add.reduceat(needed, np.arange(0, needed.shape[axis], s), axis)
             axons = np.minimum(needed, reach.sources)
         synapses += needed
-        inputs += axons
+        inputs += axons * axons_per_source(connection, target)
         bits += _bits(connection, needed, _of_blocks(connection, lengths), target)
     outputs = np.zeros_like(neurons)
     for vectors in hits:
@@ -260,18 +261,19 @@ def _in_pieces(demand: Demand, pieces: int, limits: Mapping[Resource, int]) -> D
     return parts
 
 
-def _hits(layer: Layer, reach: Reach, division: Division) -> list[Counts]:
-    """Give the blocks of a reader that each neuron reaches, as a product of one vector per axis."""
+def _hits(layer: Layer, connection: Connection, division: Division, target: Target) -> list[Counts]:
+    """Give the axons by which each neuron reaches a reader: a product of one vector per axis."""
+    reach, each = connection.path.reach, axons_per_source(connection, target)
     if not isinstance(reach, Grid):
-        return _once(layer, min(division.blocks, reach.most_out * division.pieces))
+        return _once(layer, min(division.blocks, reach.most_out * division.pieces) * each)
     vectors = [
         np.asarray(axis.blocks(s).sum(axis=0))
         for axis, s in zip(reach.axes, division.sizes, strict=True)
     ]
     if [len(vector) for vector in vectors] != list(layer.shape):  # axes were dropped or added
         most = int(np.prod([vector.max(initial=0) for vector in vectors]))
-        return _once(layer, most * division.pieces)
-    return [vectors[0] * division.pieces, *vectors[1:]]
+        return _once(layer, most * division.pieces * each)
+    return [vectors[0] * division.pieces * each, *vectors[1:]]
 
 
 def _once(layer: Layer, times: int = 1) -> list[Counts]:

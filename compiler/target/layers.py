@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spikec.ir import Family, Graph, Node, Value, ops
+from spikec.ir import Family, Graph, Node, Op, Value, ops
 from spikec.target.axes import Counts
 from spikec.target.reach import Reach, Shape, everywhere, itself, shape_of, through
 
@@ -38,7 +38,13 @@ class Path:
     """steps of Delay on the way"""
     kernel: Kernel | None = None
     """where a convolution (alone) leads here"""
-    weighted: bool = False
+    weights: tuple[Op, ...] = ()
+    """the weights on the way, in their order"""
+
+    @property
+    def weighted(self) -> bool:
+        """Whether anything multiplies or adds up what the source sends."""
+        return bool(self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +161,8 @@ def _after(path: Path, node: Node, position: int) -> Path:
     if isinstance(op, ops.Conv | ops.ConvTranspose) and not path.weighted:
         kernel = Kernel(op.weight.size // op.channels[1], -len(op.kernel) - 1)
     delay = path.delay + (op.steps if isinstance(op, ops.Delay) else 0)
-    return replace(path, reach=reach, delay=delay, kernel=kernel, weighted=path.weighted or weighs)
+    weights = (*path.weights, op) if weighs else path.weights
+    return replace(path, reach=reach, delay=delay, kernel=kernel, weights=weights)
 
 
 def sources_of(layers: tuple[Layer, ...]) -> dict[str, tuple[str, ...]]:

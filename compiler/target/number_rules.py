@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.ir import Array, Family, Node, Spikes, Value, ops
+from spikec.target.distinct import WEIGHTED, distinct_weights, rows_of
 from spikec.target.layers import Layer
 from spikec.target.model import Sign, Target
 from spikec.target.reach import shape_of
@@ -15,6 +16,7 @@ from spikec.target.violation import Rule, Violation
 
 Numbers = NDArray[np.float64]
 _ROUND = "convert with --weight-bits, or round them by a pass"
+_FACTORS = "factors of shortcuts are rounded, too: --weight-options shortcuts=true"
 
 
 def number_violations(node: Node, target: Target) -> Iterator[Violation]:
@@ -38,7 +40,8 @@ def _weights(node: Node, target: Target) -> Iterator[Violation]:
         elif outside.any():
             low, high = weight.min(), weight.max()
             what = f"{int(outside.sum())} of {weight.size} weights out of range: {low:g}..{high:g}"
-            yield Violation(Rule.WEIGHTS, what, node.place, f"{bits} bits, {sign.value}", _ROUND)
+            remedy = _FACTORS if isinstance(node.op, ops.Mul) else _ROUND
+            yield Violation(Rule.WEIGHTS, what, node.place, f"{bits} bits, {sign.value}", remedy)
         yield from _distinct(node, weight, target)
     signal = node.outputs[0].type.signal if node.outputs else None
     counts = not isinstance(signal, Spikes) or bool((signal.amplitude.data == 1).all())
@@ -62,13 +65,10 @@ def _distinct(node: Node, weight: Numbers, target: Target) -> Iterator[Violation
     limit = target.weights.values_per_neuron
     if limit is None or weight.ndim < 2:
         return
-    first = 1 if isinstance(node.op, ops.ConvTranspose) else 0
-    rows = np.sort(np.moveaxis(weight, first, 0).reshape(weight.shape[first], -1), axis=1)
-    new = np.diff(rows, axis=1, prepend=np.nan) != 0
-    most = int((new & (rows != 0)).sum(axis=1).max(initial=0))
+    most = distinct_weights(node.op)
     if most > limit.value:
         what = f"{most} distinct weights into one neuron"
-        remedy = "quantise to so few values, or use several axons per source"
+        remedy = "fewer bits: --weight-bits 2 leaves two, 1 or -1"
         yield Violation(Rule.WEIGHTS, what, node.place, f"at most {limit.value}", remedy)
 
 
@@ -120,7 +120,11 @@ def _range(node: Node, name: str, array: Array, limit: int) -> Iterator[Violatio
     largest = float(np.abs(array.data).max(initial=0))
     if largest > limit:
         what = f"{name} of {largest:g}"
-        remedy = "fewer weight bits: thresholds and biases shrink with the weights"
+        remedy = (
+            f"--weight-options threshold={limit.bit_length()}"
+            if name == "threshold"
+            else "fewer bits of weights or inputs: biases shrink with them"
+        )
         yield Violation(Rule.STATE, what, node.place, f"at most {limit}", remedy)
 
 
@@ -143,7 +147,7 @@ def accumulator_violations(
     bound = 2 ** (limit.value - 1) - 1
     if most > bound:
         what = f"sums of one step up to {most:g}"
-        remedy = "fewer weight bits, or fewer levels per event"
+        remedy = f"--weight-options accumulator={limit.value}, or fewer levels per event"
         yield Violation(Rule.ACCUMULATOR, what, layer.node.place, f"at most {bound}", remedy)
 
 
@@ -153,12 +157,12 @@ def _most(value: Value) -> float:
     if isinstance(signal, Spikes):
         return float(np.abs(signal.amplitude.data).max()) * signal.levels
     before = [_most(v) for v in value.producer.inputs]
-    weight = _weights_of(value.producer)
-    if isinstance(op, ops.Linear | ops.Conv | ops.ConvTranspose) and weight is not None:
-        first = 1 if isinstance(op, ops.ConvTranspose) else 0
-        rest = tuple(axis for axis in range(weight.ndim) if axis != first)
+    if isinstance(op, WEIGHTED):
         bias = 0 if op.bias is None else np.abs(op.bias.data)
-        return float((np.abs(weight).sum(axis=rest) * before[0] + bias).max())
+        return float((np.abs(rows_of(op)).sum(axis=1) * before[0] + bias).max())
+    if isinstance(op, ops.Scale):
+        shift = 0 if op.shift is None else np.abs(op.shift.data)
+        return float((np.abs(op.scale.data) * before[0] + shift).max())
     if isinstance(op, ops.Constant):
         return float(np.abs(op.value.data).max(initial=0))
     if isinstance(op, ops.Mul) and len(before) == 2:

@@ -42,7 +42,7 @@ def _divisions(layers: tuple[Layer, ...], target: Target) -> tuple[Division, ...
     done: dict[str, Division] = {}
     for layer in reversed(layers):
         readers = [
-            (connection.path.reach, done[other.name])
+            (connection, done[other.name])
             for other in layers
             if other.name in done
             for connection in other.inputs

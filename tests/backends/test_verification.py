@@ -24,7 +24,7 @@ LABEL = ("toy", "one")
 def case() -> Case:
     graph = random_net(3)
     program = spikec.convert(graph, calibration(graph), 8, "rate")
-    return Case(program.graph, program.inputs(calibration(graph, 4, seed=1)), 8)
+    return Case(program.graph, program.inputs(calibration(graph, 4, seed=1)), 8, 4)
 
 
 def recorded(case: Case, dtype: str = "float32") -> Recorded:
@@ -93,8 +93,8 @@ def on_the_edge(start: float, offset: float) -> tuple[Case, Recorded]:
     last = edit.add(ops.IntegrateFire(one), behind, name="second")
     edit.output("y", edit.add(ops.MeanReadout(), last))
     x = np.array([[start, 0.3]], np.float32)
-    case = Case(edit.graph, {"x": x}, 8)
-    moved = Case(edit.graph, {"x": x + np.float32(offset)}, 8)
+    case = Case(edit.graph, {"x": x}, 8, len(x))
+    moved = Case(edit.graph, {"x": x + np.float32(offset)}, 8, len(x))
     return case, recorded(moved)
 
 

@@ -18,6 +18,7 @@ import spikec as package
 from spikec.errors import BadFile, DataError, SpikecError, UnsupportedModel, UsageError
 from spikec.ir import Graph, ops, store
 from tests.cli.conftest import Answer, Spikec
+from tests.interrupts import interruptible
 from tests.passes.helpers import Net, mlp
 
 X = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
@@ -287,7 +288,7 @@ def test_a_real_interrupt_of_a_process_leaves_no_file(models: Path) -> None:
     arguments = ["wide.spk", "--data", "many.npz", "-T", "64", "--recipe", "rate", *OUT]
     command = [sys.executable, "-u", "-m", "spikec", "convert", *arguments]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=models, **pipes) as process:
+    with subprocess.Popen(interruptible(command), cwd=models, **pipes) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("fold-constants ")  # the work has begun
         process.send_signal(signal.SIGINT)

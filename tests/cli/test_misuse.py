@@ -65,7 +65,7 @@ MISTAKES = [
     (["show", "net.onnx", "--dot", "net.svgz"], "did you mean net.svg?"),
     (["show", "net.onnx", "--dot", ""], "--dot cannot write a file without suffix"),
     (["show", "net.onnx", "--dot", "absent/net.dot"], "no such folder"),
-    (["demo", "--out", "net.onnx"], "--out: File exists"),
+    (["demo", "--out", "net.onnx"], "a file stands in the folder's place"),
 ]
 
 

@@ -13,6 +13,7 @@ import pytest
 import spikec
 from spikec.cli.screen import PIPE_CLOSED
 from tests.cli.conftest import small_graph
+from tests.interrupts import interruptible
 
 SPIKEC = (sys.executable, "-m", "spikec")
 
@@ -73,9 +74,8 @@ def test_control_c_ends_with_130_and_one_word(tmp_path: Path) -> None:
         "import sys, time\nsys.stderr.write('started\\n')\nsys.stderr.flush()\ntime.sleep(60)\n",
         "utf-8",
     )
-    with subprocess.Popen(
-        [*SPIKEC, "show", "slow:net"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    ) as process:
+    command = interruptible([*SPIKEC, "show", "slow:net"])
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "started\n"
         process.send_signal(signal.SIGINT)

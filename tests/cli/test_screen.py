@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from rich.table import Table
 
-from spikec.cli.screen import Screen
+from spikec.cli.screen import Advance, Screen
 
 
 class Terminal(io.StringIO):
@@ -28,6 +30,20 @@ def test_progress_shows_on_a_terminal_only(
         advance(1)
     shown = "training" in stderr.getvalue()
     assert shown is (stream is Terminal and not quiet and not as_json)
+
+
+def test_a_count_moves_the_bar_to_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[float] = []
+
+    @contextmanager
+    def busy(screen: Screen, label: str, total: int | None = None) -> Iterator[Advance]:
+        yield moved.append
+
+    monkeypatch.setattr(Screen, "busy", busy)
+    with Screen().counting("running", 10) as count:
+        for done in (3, 7, 10):
+            count(done, 10)
+    assert moved == [3, 4, 3]
 
 
 def test_a_table_in_a_pipe_is_not_folded(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from spikec.errors import ToolFailed
-from spikec.executor import run_child
+from spikec.errors import ToolFailed, UsageError
+from spikec.executor import run_child, time_limit
 
 HANGS = """
     import os, sys, time
@@ -93,3 +93,23 @@ def test_the_environment_is_added_to_ours(tmp_path: Path) -> None:
 def test_a_tool_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ToolFailed, match="cannot be started: No such file"):
         run_child([tmp_path / "nothing"], "the tool", 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "wanted"), [("", None, 600), ("7", None, 7), ("7", 3, 3), ("soon", 3, 3)]
+)
+def test_the_limit_comes_from_the_caller_then_the_variable(
+    text: str, given: float | None, wanted: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPIKEC_TEST", text)
+    assert time_limit("SPIKEC_TEST", given, 600) == wanted
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf"])
+def test_a_limit_that_ends_nothing_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPIKEC_TEST", text)
+    with pytest.raises(UsageError, match=f"SPIKEC_TEST = '{text}'"):
+        time_limit("SPIKEC_TEST", None, 600)
+    if text != "soon":
+        with pytest.raises(UsageError, match="limit = "):
+            time_limit("SPIKEC_TEST", float(text), 600)

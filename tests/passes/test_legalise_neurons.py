@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import spikec
 from spikec.errors import UnsupportedModel
 from spikec.ir import Array, Graph, ops
 from spikec.ir.edit import copied
@@ -19,7 +20,7 @@ from spikec.pipeline import Context
 from spikec.runtime import trace
 from spikec.target import check, load_target
 from tests.passes.conftest import Golden
-from tests.passes.helpers import applied, kinds
+from tests.passes.helpers import applied, kinds, mlp
 from tests.passes.whole_nets import Whole, assert_same_events, trains
 
 LOIHI, SIMULATOR, TRUENORTH = "loihi1", "sanafe-loihi", "truenorth"
@@ -136,7 +137,8 @@ def test_numbers_that_are_not_whole_keep_their_comparison() -> None:
     graph["b"].op = replace(neuron(graph, "b"), threshold=array(2.5))
     with pytest.raises(UnsupportedModel) as caught:
         rewritten(LOIHI, copied(graph))
-    assert [p.where.split()[0] for p in caught.value.problems] == ["%b"]
+    told = [(p.where.split()[0], p.what) for p in caught.value.problems]
+    assert told == [("%b", "comparison '>='"), ("%b", "threshold: 1 of 1 no whole numbers")]
 
 
 @pytest.mark.parametrize(
@@ -161,6 +163,24 @@ def test_what_is_legal_already_stays_as_it_is() -> None:
     assert str(rewritten(SIMULATOR, graph)) == str(graph)
     assert check(graph, load_target(SIMULATOR)) == []
     assert str(rewritten("onnx", net())) == str(net())
+
+
+def test_a_program_with_rounded_inputs_is_whole_from_its_first_layer() -> None:
+    x = np.random.default_rng(0).random((32, 5)).astype(np.float32)
+    rounding: dict[str, Any] = {
+        "weight_bits": 8,
+        "input_bits": 4,
+        "weight_options": "sign=mixed-even",
+    }
+    program = spikec.convert(mlp(5, 6, 4, 3), x, 8, "rate", **rounding)
+    placed = spikec.lower(program, SIMULATOR)
+    assert check(placed.graph, load_target(SIMULATOR)) == []
+    before, after = program.run(x), placed.run(x)
+    assert np.array_equal(before.output_by_step, after.output_by_step)
+    assert before.events == after.events > 0
+    fractions = spikec.convert(mlp(5, 6, 4, 3), x, 8, "rate", weight_bits=8)
+    with pytest.raises(UnsupportedModel):
+        spikec.lower(fractions, SIMULATOR)
 
 
 def test_golden(golden: Golden) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spikec.ir import B, Editor, Graph, T, Value, ops
+from spikec.ir import Array, B, Editor, Graph, T, Value, ops
 from spikec.target import Fact, Layer, Rule, examine, layers_of, load_target
 from spikec.target.divide import Division, Resource, divide, limits_of
 from spikec.target.reach import Grid
@@ -109,7 +109,7 @@ def assert_counted(graph: Graph, **limits: Any) -> None:
         assert found[Resource.SYNAPSES] == expected[Resource.SYNAPSES]
         pairs = zip(found[Resource.INPUTS], expected[Resource.INPUTS], strict=True)
         assert all(mine == theirs if exact else mine >= theirs for mine, theirs in pairs)
-        sender = divide(first, target, [(last.inputs[0].path.reach, division)])
+        sender = divide(first, target, [(last.inputs[0], division)])
         assert sum(map(int, sender.demand[Resource.OUTPUTS])) >= sum(expected[Resource.INPUTS])
     for resource, most in limits_of(target).items():
         if resource not in division.exceeded:
@@ -159,7 +159,7 @@ def test_output_axons_are_the_blocks_that_each_neuron_reaches() -> None:
     blocks = 0
     for part in _parts(number, division.sizes):
         blocks += int(table[part.ravel()].any(axis=0).sum())
-    sender = divide(first, target, [(last.inputs[0].path.reach, division)])
+    sender = divide(first, target, [(last.inputs[0], division)])
     assert division.blocks > 1
     assert int(sender.demand[Resource.OUTPUTS].sum()) == blocks
 
@@ -238,3 +238,25 @@ def test_a_layer_that_may_not_be_divided_is_told_when_it_is_too_large() -> None:
         "480,000 neurons on one core": "%last = IntegrateFire",
         "480,000 neurons": "the whole network on speck",
     }
+
+
+@pytest.mark.parametrize("values", [1, 2, 4])
+def test_a_source_needs_an_axon_for_each_weight_that_truenorth_gives_it(values: int) -> None:
+    rng = np.random.default_rng(values)
+    numbers = rng.choice([-3, -1, 2, 7][:values], (5, 12)) * rng.integers(0, 2, (5, 12))
+    numbers[0, :values] = [-3, -1, 2, 7][:values]
+    weight = ops.Linear(Array(numbers.astype(np.float32)), None)
+    first, last = halves(spiking((12,), lambda edit, x: edit.add(weight, x, name="w")))
+    target = load_target("truenorth")
+    needed = {
+        (source, sorted(set(row) - {0}).index(row[source]))
+        for row in numbers.tolist()
+        for source in range(12)
+        if row[source]
+    }
+    division = divide(last, target, [])
+    assert int(division.demand[Resource.INPUTS][0]) == 12 * values >= len(needed)
+    sender = divide(first, target, [(last.inputs[0], division)])
+    assert int(sender.demand[Resource.OUTPUTS].sum()) == 12 * values
+    plain = divide(last, LOIHI, [])
+    assert int(plain.demand[Resource.INPUTS][0]) == 12

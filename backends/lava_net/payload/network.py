@@ -61,6 +61,25 @@ class Network:
             self._source(name, table)
         for index, connection in enumerate(self.network["connections"]):
             self._connect(connection, f"connection{index}")
+        self._tie()
+
+    def _tie(self) -> None:
+        """Let parts that share nothing hang together, by a synapse of weight 0 each.
+
+        Lava runs only the processes that are connected with the one that is started.
+        """
+        part = {name: {name} for name in (*self.neurons, *self.out)}
+        for connection in self.network["connections"]:
+            joint = part[connection["source"]] | part[connection["target"]]
+            part.update(dict.fromkeys(joint, joint))
+        first, *others = self.neurons
+        for name in others:
+            if name not in part[first]:
+                nothing = np.zeros((self.sizes[first], self.sizes[name]))
+                process = Dense(weights=self._weights(nothing))
+                self.out[name].connect(process.s_in)
+                process.a_out.connect(self.neurons[first].a_in)
+                part.update(dict.fromkeys(joint := part[first] | part[name], joint))
 
     def _timing(self, depth: int) -> dict[str, int]:
         steps = self.network["steps"]

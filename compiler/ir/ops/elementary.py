@@ -29,6 +29,7 @@ class Abs(Unary):
 class Neg(Unary):
     """y = -x."""
 
+    family: ClassVar[Family] = Family.AFFINE  # a chip negates weights
     floats_only: ClassVar[bool] = False
 
     def f(self, x: Numbers) -> Numbers:

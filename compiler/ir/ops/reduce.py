@@ -51,12 +51,16 @@ class Reduction(Op):
 class ReduceSum(Reduction):
     """y = Σ x."""
 
+    family: ClassVar[Family] = Family.POOL
+
     def reduce(self, x: Numbers) -> Numbers:
         return np.asarray(x.sum(axis=self.axes, keepdims=self.keepdims))
 
 
 class ReduceMean(Reduction):
     """y = Σ x / n."""
+
+    family: ClassVar[Family] = Family.POOL
 
     def infer(self, inputs: Types) -> Types:
         expect_float(inputs[0])

@@ -16,7 +16,6 @@ import pytest
 import spikec
 from spikec.artifact import Artifact
 from spikec.backends.lava_net import LavaExporter, environment, installing
-from spikec.backends.lava_net.running import time_limit
 from spikec.errors import MissingDependency, SpikecError, ToolFailed, UsageError
 from tests.passes.helpers import mlp
 
@@ -125,20 +124,6 @@ def test_an_option_comes_before_the_variable(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ToolFailed) as caught:
         environment.find("from the option")
     assert caught.value.where == "from the option"
-
-
-@pytest.mark.parametrize(
-    ("text", "given", "wanted"), [("", None, 600), ("7", None, 7), ("7", 3, 3)]
-)
-def test_the_limit_comes_from_the_option_then_the_variable(
-    text: str, given: float | None, wanted: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SPIKEC_LAVA_LIMIT", text)
-    assert time_limit(given) == wanted
-    monkeypatch.setenv("SPIKEC_LAVA_LIMIT", "soon")
-    if given is None:
-        with pytest.raises(UsageError, match="SPIKEC_LAVA_LIMIT = 'soon'"):
-            time_limit(None)
 
 
 # ---- environments ----

@@ -22,7 +22,7 @@ Inputs = Mapping[str, NDArray[Any]]
 
 def lowered(graph: Graph, target: str = "sanafe-loihi") -> Graph:
     """Apply what ``spikec lower`` applies."""
-    names = ("split-fan-in", "relay-paths", "legalise-neurons", "place-cores")
+    names = ("fold-pools", "split-fan-in", "relay-paths", "legalise-neurons", "place-cores")
     return applied(",".join(f"{name}{{target={target}}}" for name in names), graph)
 
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from spikec.ir import Array, B, Editor, Graph, Stage, T, TensorType, ops
 from spikec.ir.edit import copied
 from tests.backends.sanafe_chip.programs import checked, lowered, plain, residual
+from tests.passes.helpers import kinds
+from tests.passes.test_fold_pools import network
 from tests.passes.whole_nets import ONE, STEPS, Whole, trains
 
 pytestmark = pytest.mark.skipif(
@@ -91,6 +93,13 @@ def test_truenorth_sends_the_same_events(seed: int) -> None:
             )
     for one in (graph, copied(above)):
         assert_equal(one, seed, "truenorth")
+
+
+def test_truenorth_takes_pools_that_are_folded_into_kernels() -> None:
+    graph = network(2, (8, 8), (2, 2), padding=((1, 1),) * 2)
+    placed = lowered(graph, "truenorth")
+    assert "SumPool" not in kinds(placed)
+    assert_equal(graph, 2, "truenorth")
 
 
 def test_neurons_on_many_cores_send_the_same(tmp_path: Path) -> None:

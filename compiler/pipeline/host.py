@@ -1,13 +1,19 @@
-"""What the host computes: a graph of what comes before the chip, and one of what comes behind."""
+"""What the host computes, before the chip and behind it: two graphs, and how they are run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from spikec.ir import Editor, Graph, Node, Value, ops
+from numpy.typing import NDArray
+
+from spikec.ir import Editor, Family, Graph, Node, Sizes, Value, ops
 from spikec.ir.ops import Input
 from spikec.pipeline.extract import between
+from spikec.runtime import trace
 from spikec.target.partition import Partition
+
+Named = dict[str, NDArray[Any]]
 
 
 def before(graph: Graph, cut: Partition) -> Graph | None:
@@ -20,7 +26,7 @@ def before(graph: Graph, cut: Partition) -> Graph | None:
 
 def behind(graph: Graph, cut: Partition) -> Graph:
     """Give the graph from what is read from the chip (and the inputs) to the outputs."""
-    read = {value: name_of(value) for value in cut.read}
+    read = {v: name_of(v) for v in cut.read if not isinstance(v.producer.op, ops.Constant)}
     chip = set(cut.chip)
     kept = [n for n in graph if (n not in chip or isinstance(n.op, ops.Constant)) and n.outputs]
     return _part(graph, kept, read, {n.name: n.inputs[0] for n in graph.outputs})
@@ -40,7 +46,7 @@ def _part(
     """Copy the nodes that lead to the wanted values; given ones become inputs."""
     known = frozenset(given)
     needed = {node for value in wanted.values() for node in between(value, known)}
-    edit = Editor(Graph(graph.name, graph.stage), by="sanafe_chip")
+    edit = Editor(Graph(graph.name, graph.stage), by="host")
     values: dict[Value, Value] = {}
     for value, name in given.items():
         if value in wanted.values() or any(user in needed for user in value.users):
@@ -53,3 +59,21 @@ def _part(
     for name, value in wanted.items():
         edit.output(name, values[value])
     return edit.graph
+
+
+def computed(graph: Graph | None, given: Mapping[str, NDArray[Any]], sizes: Sizes) -> Named:
+    """Run a graph of the host; give its outputs and the events of its neurons, by name."""
+    if graph is None:
+        return {}
+    own = {node.name: given[node.name] for node in graph.inputs}
+    names = [node.name for node in graph if node.op.family is Family.NEURON]
+    timed = any(not value.type.is_static for node in graph for value in node.outputs)
+    steps = sizes.steps if timed else None
+    found = trace(graph, own, "layerwise", record=names, steps=steps)
+    outputs = zip((node.name for node in graph.outputs), found.outputs, strict=True)
+    return {**found.values, **dict(outputs)}
+
+
+def not_crossing(host: Named) -> Named:
+    """Give the host's own neurons and outputs, without what crosses the border."""
+    return {name: array for name, array in host.items() if not name.startswith(CROSSING)}

@@ -1,0 +1,106 @@
+"""``spikec report``: one HTML page that shows how a program fares, and what it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spikec.cli import samples
+from spikec.cli.check import TARGET
+from spikec.cli.evaluate import MEMORY, load_program
+from spikec.cli.numbers import memory_of
+from spikec.cli.options import Debug, Json, Quiet
+from spikec.cli.screen import Screen
+from spikec.report.formats import Format
+
+if TYPE_CHECKING:
+    from spikec.report.findings import Findings
+    from spikec.target import Target
+
+LAYER = "Layer whose events are drawn first; the last one where none is named."
+SAMPLE = "Number of the sample whose events are drawn, from 0."
+PLOTS = "Also write each picture as a file into this folder: new, or empty."
+TARGETS = f"{TARGET} Once per target; all of them where none is named."
+
+
+def report(
+    source: Annotated[
+        Path, typer.Argument(metavar="PROGRAM.spk", help="What `spikec convert` wrote.")
+    ],
+    data: Annotated[
+        str, typer.Option(metavar="FILE.npz[:PREFIX]", help=samples.HELP, show_default=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE.html", help="The page.", show_default=False),
+    ],
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", "-T", metavar="T", help="Time steps, if not the program's own."),
+    ] = None,
+    first: Annotated[
+        int | None, typer.Option("--samples", min=1, help="Use the first so many samples.")
+    ] = None,
+    memory: Annotated[str, typer.Option(metavar="SIZE", help=MEMORY)] = "",
+    layer: Annotated[str, typer.Option(metavar="NAME", help=LAYER)] = "",
+    sample: Annotated[int, typer.Option(min=0, help=SAMPLE)] = 0,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", metavar="TARGET", help=TARGETS)
+    ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(metavar="DIR", help=PLOTS, show_default=False)
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", help="Of these pictures.")] = Format.SVG,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write a page that opens from disk: accuracy, events, rasters, thresholds, targets, passes."""
+    from spikec.pipeline.recipes import check_steps
+    from spikec.report.findings import Choice, gather
+    from spikec.report.writing import check_page, check_pictures, write_page, write_pictures
+
+    screen = Screen(as_json=as_json, quiet=quiet)
+    check_page(out)
+    if plots is not None:
+        check_pictures(plots, format_)
+    chosen = _targets(target or ())
+    bound = memory_of(memory)
+    program = load_program(source, screen)
+    count = program.steps if steps is None else check_steps(steps)
+    read = samples.load_data(data)
+    read = read if first is None else read.first(first)
+    with screen.counting(f"running {source}", len(read)) as progress:
+        choice = Choice(layer, sample)
+        found = gather(program, read, count, chosen, choice, bound, progress)
+    size = write_page(found, out)
+    written: list[Path] = []
+    if plots is not None:
+        with screen.counting(f"drawing {plots}") as drawn:
+            written = write_pictures(found, plots, format_, drawn)
+    _tell(screen, found, {"file": str(out), "bytes": size, "plots": list(map(str, written))})
+
+
+def _targets(names: tuple[str, ...] | list[str]) -> dict[str, Target]:
+    from spikec.target import load_target, targets
+
+    if not names:
+        return targets()
+    found = (load_target(name) for name in names)
+    return {target.name: target for target in found}
+
+
+def _tell(screen: Screen, found: Findings, files: dict[str, Any]) -> None:
+    seen = found.evaluation
+    if screen.as_json:
+        screen.document({**files, **seen.to_json()})
+        return
+    screen.say(
+        f"accuracy {seen.accuracy:.2%} of {seen.samples:,} samples, network "
+        f"{seen.reference_accuracy:.2%}; {seen.events_per_neuron:.3g} events per neuron and sample"
+    )
+    if files["plots"]:
+        screen.say(f"wrote {len(files['plots'])} pictures into {Path(files['plots'][0]).parent}")
+    screen.say(f"wrote {files['file']} ({files['bytes']:,} bytes)")
