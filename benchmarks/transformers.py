@@ -31,9 +31,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import spikec
+from benchmarks.conversion_accuracy import settled
 from benchmarks.conversion_torchvision import images, relative
-from benchmarks.mnist_nets import Training, data, trained
+from benchmarks.mnist_nets import data
+from benchmarks.mnist_transformers import TRAINED
 from benchmarks.models import randomised, torchvision_models, transformers_module
+from spikec.data import read_data
 
 TRAINED_STEPS = (2, 4, 8)
 RANDOM_STEPS = (2, 4, 8, 16)
@@ -43,69 +46,6 @@ CALIBRATION, TEST = 16, 8
 """samples of networks with random weights"""
 MNIST_CALIBRATION = 512
 Samples = dict[str, NDArray[Any]]
-
-
-class SmallViT(nn.Module):
-    """16 patches and a class token, three blocks of attention and GELU: 79,000 parameters."""
-
-    def __init__(self, width: int = 48, depth: int = 3, heads: int = 4) -> None:
-        super().__init__()
-        self.patches = nn.Conv2d(1, width, 7, stride=7)
-        self.token = nn.Parameter(torch.zeros(1, 1, width))
-        self.places = nn.Parameter(torch.randn(1, 17, width) * 0.02)
-        self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(
-                width, heads, 2 * width, 0.0, "gelu", batch_first=True, norm_first=True
-            )
-            for _ in range(depth)
-        )
-        self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the logits."""
-        x = self.patches(x).flatten(2).transpose(1, 2)
-        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1) + self.places
-        for block in self.blocks:
-            x = block(x)
-        logits: Tensor = self.head(self.norm(x)[:, 0])
-        return logits
-
-
-class SmallSwin(nn.Module):
-    """torchvision's Swin in two stages of two blocks, windows of 7 x 7 that are shifted by 3."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torchvision: Any = torchvision_models()
-        self.inner = torchvision.swin_transformer.SwinTransformer(
-            patch_size=[2, 2],
-            embed_dim=24,
-            depths=[2, 2],
-            num_heads=[2, 4],
-            window_size=[7, 7],
-            mlp_ratio=2.0,
-            stochastic_depth_prob=0.0,
-            num_classes=10,
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Give the logits; all three colours are grey."""
-        logits: Tensor = self.inner(x.expand(-1, 3, -1, -1))
-        return logits
-
-
-def vit() -> nn.Module:
-    """Train the ViT, or take it from the cache."""
-    return trained("vit", SmallViT, Training(epochs=40, shift=2), __file__)
-
-
-def swin() -> nn.Module:
-    """Train the Swin, or take it from the cache."""
-    return trained("swin", SmallSwin, Training(epochs=12, shift=2), __file__)
-
-
-TRAINED: Mapping[str, Callable[[], nn.Module]] = {"vit": vit, "swin": swin}
 
 
 @dataclass(frozen=True)
@@ -121,6 +61,9 @@ class Accuracy:
     agreement: float
     events_per_neuron: float
     seconds: float
+    equal: int | None
+    """images whose outputs are those of the quantised network, bit for bit; None where the program
+    is not meant to equal one"""
 
 
 def accuracy(name: str, recipe: str, steps: int) -> Accuracy:
@@ -128,7 +71,8 @@ def accuracy(name: str, recipe: str, steps: int) -> Accuracy:
     split = data()
     start = time.perf_counter()
     program = spikec.convert(TRAINED[name](), split.train_x[:MNIST_CALIBRATION], steps, recipe)
-    found = program.evaluate((split.test_x, split.test_y))
+    test = read_data((split.test_x, split.test_y))
+    found = program.evaluate(test)
     return Accuracy(
         name,
         recipe,
@@ -139,6 +83,7 @@ def accuracy(name: str, recipe: str, steps: int) -> Accuracy:
         found.agreement,
         found.events_per_neuron,
         time.perf_counter() - start,
+        settled(program, test).get("equal_to_quantised"),
     )
 
 
@@ -284,7 +229,8 @@ def accuracy_line(row: Accuracy) -> str:
     return (
         f"| {row.network} | {row.recipe} | {row.steps} | {100 * row.reference:.2f} "
         f"| {100 * row.accuracy:.2f} | {row.drop:+.2f} | {100 * row.agreement:.2f} "
-        f"| {row.events_per_neuron:.2f} | {row.seconds:.0f} |"
+        f"| {row.events_per_neuron:.2f} | {row.seconds:.0f} "
+        f"| {'' if row.equal is None else row.equal} |"
     )
 
 

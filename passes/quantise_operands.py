@@ -14,6 +14,7 @@ from spikec.errors import UsageError
 from spikec.ir import Array, Editor, Value, ops
 from spikec.pipeline import Approximately, Context, Pass, Promise, check_option
 from spikec.pipeline.operands import Operand, dense_operands
+from spikec.pipeline.roles import PRODUCTS
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class QuantiseOperands(Pass):
     """
 
     levels: int = 127
+    whole: bool = False
+    """for whole numbers to come: operands of a product have one step in all channels, and chains
+    of weights are left to quantise-between-weights"""
 
     name: ClassVar[str] = "quantise-operands"
     promise: ClassVar[Promise] = Approximately("operands of weights are rounded to levels")
@@ -41,7 +45,7 @@ class QuantiseOperands(Pass):
 
     def apply(self, edit: Editor, context: Context) -> None:
         found: dict[Value, list[Operand]] = {}
-        for operand in dense_operands(edit.graph):
+        for operand in dense_operands(edit.graph, self.whole):
             found.setdefault(operand.value, []).append(operand)
         if not found:
             return
@@ -54,6 +58,8 @@ class QuantiseOperands(Pass):
 
     def _insert(self, edit: Editor, value: Value, operands: list[Operand], seen: Histogram) -> None:
         axis = operands[0].axis
+        if self.whole and any(isinstance(o.reader.op, PRODUCTS) for o in operands):
+            seen = seen.pooled()
         step = _wide(two_sided_step(seen, -self.levels, self.levels), axis)
         origin, readers = value.producer, [operand.reader for operand in operands]
         new = edit.add(
@@ -69,4 +75,4 @@ class QuantiseOperands(Pass):
 
 
 def _wide(step: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    return step.reshape(-1, *(1,) * (-axis - 1))
+    return step.reshape(-1, *(1,) * (-axis - 1)) if step.size > 1 else step

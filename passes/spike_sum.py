@@ -7,12 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from spikec.ir import Array, Editor, Graph, Op, ops
+from spikec.ir import Array, Editor, Graph, Node, Op, ops
 from spikec.ir.ops import BipolarIF, CumulativeSum, Impulse
 from spikec.pipeline import Context, Exactly, Promise, check_option
 from spikec.pipeline.bounds import check_bounds
 from spikec.pipeline.once import deliver_once
+from spikec.pipeline.roles import behind, carries_sums, is_site, suffix
 from spikec.pipeline.spiking import SpikingRewrite
+from spikec.pipeline.wholeness import whole_values
 
 
 @dataclass(frozen=True)
@@ -25,19 +27,25 @@ class SpikeSum(SpikingRewrite):
 
     levels: int = 7
     """most quanta that a neuron sends or takes back in one step"""
+    within: int = 0
+    """steps in which every neuron can reach its highest level: those that could not in so few send
+    more quanta than ``levels``; 0: none does"""
 
     name: ClassVar[str] = "spike-sum"
     promise: ClassVar[Promise] = Exactly(1e-6)
     every_step: ClassVar[bool] = False
     keeps_signs: ClassVar[bool] = True
+    functions: ClassVar[bool] = True
+    telescopes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_option(f"{self.name}.levels", self.levels, 1, 2**24)
+        check_option(f"{self.name}.within", self.within, 0, 10**6)
 
     def apply(self, edit: Editor, context: Context) -> None:
-        sites = [node.op for node in edit.graph if isinstance(node.op, ops.QuantReLU)]
-        if all(site.amplitude is not None for site in sites):  # whole numbers, also over time
-            check_bounds(edit.graph, self.levels)
+        if _is_whole(edit.graph):  # also over time
+            sites = [node.op for node in edit.graph if isinstance(node.op, ops.QuantReLU)]
+            check_bounds(edit.graph, max(map(self._burst, sites), default=self.levels))
         super().apply(edit, context)
 
     def neuron(self, site: ops.QuantReLU, context: Context) -> Op:
@@ -49,10 +57,23 @@ class SpikeSum(SpikingRewrite):
             threshold=site.step,
             high=site.levels,
             low=site.low,
-            levels=self.levels,
+            levels=self._burst(site),
             v0=Array(v0, "float32"),
             amplitude=site.amplitude,
         )
+
+    def _burst(self, site: ops.QuantReLU) -> int:
+        """Give m, the most quanta per step."""
+        most = max(site.levels, -site.low)
+        return max(self.levels, -(-most // self.within) if self.within else 0)
+
+    def on_decoded(self, graph: Graph) -> set[Node]:
+        """In a network of whole numbers: what is none, whose rounded changes would not add up."""
+        if not _is_whole(graph):
+            return set()
+        whole = whole_values(graph)
+        inner = behind(graph, is_site) - suffix(graph)
+        return {n for n in inner if carries_sums(n) and n.outputs and n.outputs[0] not in whole}
 
     def source(self) -> Op:
         return Impulse()
@@ -63,3 +84,9 @@ class SpikeSum(SpikingRewrite):
     def settle(self, graph: Graph, edit: Editor) -> None:
         """Deliver every bias once instead of at every step."""
         deliver_once(graph, edit)
+
+
+def _is_whole(graph: Graph) -> bool:
+    """Tell whether all sites send counts."""
+    sites = [node.op for node in graph if isinstance(node.op, ops.QuantReLU)]
+    return all(site.amplitude is not None for site in sites)

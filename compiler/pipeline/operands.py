@@ -38,20 +38,25 @@ class Operand:
         return -1
 
 
-def dense_operands(graph: Graph) -> list[Operand]:
+def dense_operands(graph: Graph, whole: bool = False) -> list[Operand]:
     """Give all operands that hold more than what neurons send, or the input as it came.
 
     Events that are moved, pooled and added on their way are events still.  What comes from weights
     or functions is not, and what comes from the input alone is multiplied once.
+
+    With ``whole``, what weights read of weights is left out, and whatever a product reads is there:
+    events of one layer can have other units in each channel.
     """
     depends = behind(graph, lambda node: isinstance(node.op, ops.Input))
     dense: set[Node] = set()
     found = []
     for node in graph:
         operands = [Operand(node, i) for i in _operands(node, depends)]
-        found += [o for o in operands if o.value.producer in dense]
+        every = whole and isinstance(node.op, PRODUCTS)
+        found += [o for o in operands if o.value.producer in dense or (every and _bare(o.value))]
         if node in depends and not (is_site(node) or is_activation(node)):
-            made = isinstance(node.op, WEIGHTED) or not carries_sums(node)
+            weighted = isinstance(node.op, WEIGHTED) and not whole
+            made = weighted or not carries_sums(node)
             passed = any(value.producer in dense for value in node.inputs)
             pool = isinstance(node.op, MAXIMUM)
             if (made and not pool) or passed:
@@ -65,6 +70,12 @@ def _operands(node: Node, depends: set[Node]) -> list[int]:
     if isinstance(node.op, PRODUCTS):
         return [i for i, value in enumerate(node.inputs) if value.producer in depends]
     return []
+
+
+def _bare(value: Value) -> bool:
+    """Tell whether no signed site stands directly in front of a product."""
+    op = value.producer.op
+    return not (isinstance(op, ops.QuantReLU) and op.low < 0)
 
 
 def _is_turned(node: Node) -> bool:

@@ -72,6 +72,8 @@ class Recipe(ABC):
     """whether the code carries products of two values, and sigmoids in front of them"""
     functions: ClassVar[bool] = False
     """whether it carries any function of values: attention, normalisation, smooth activations"""
+    bounded: ClassVar[bool] = True
+    """whether no neuron sends more than its full scale, so that one can be the bound of a Clip"""
 
     @abstractmethod
     def tail(self, steps: int) -> str:
@@ -97,7 +99,7 @@ class Recipe(ABC):
         check = "check-convertible" if self.gates else "check-convertible{gates=false}"
         check = "check-convertible{functions=true}" if self.functions else check
         kept = f"remove-dead,{check},keep-reference"
-        folded = f"{FOLDED},clip-before-activation" if self.functions else FOLDED
+        folded = FOLDED if self.bounded else f"{FOLDED},clip-before-activation"
         if self.average_pools:  # what is kept has its maxima, where it had them
             return f"{folded},{kept},average-pools"
         return f"{folded},pool-before-activation,{kept}"
@@ -271,6 +273,7 @@ class DifferentialRecipe(Recipe):
     about: ClassVar[str] = "corrections of a decoded mean: few events at T=8; transformers"
     needs: ClassVar[str] = "signed events of n powers of two, division by the step, a float state"
     functions: ClassVar[bool] = True
+    bounded: ClassVar[bool] = False
 
     def tail(self, steps: int) -> str:
         check_option(f"{self.name}.signed", self.signed, 1, 16)
@@ -292,21 +295,26 @@ class LosslessRecipe(Recipe):
     bits: int = 8
     between: int = 15
     """levels of each sign of currents between weights, where there is no activation"""
+    operands: int = 127
+    """levels of each sign of what functions give to weights and products: those that take part in
+    the ``burst`` by their number"""
     tune: int = 0
     """as for ``phased``: minutes, for little where there are 15 levels"""
 
     name: ClassVar[str] = "lossless"
     about: ClassVar[str] = "equals its quantised network bit for bit once settled"
     needs: ClassVar[str] = "signed spikes of up to `burst` quanta, soft reset, a counter"
-    gates: ClassVar[bool] = False
+    functions: ClassVar[bool] = True
 
     def tail(self, steps: int) -> str:
+        check_option(f"{self.name}.burst", self.burst, 1, 2**24)
         return (
             f"thresholds{{levels={self.levels}}},"
+            f"quantise-operands{{levels={self.operands},whole=true}},"
             f"quantise-between-weights{{levels={self.between},bits={self.bits}}},"
             f"{FITTED}{tuned(self.tune)},"
             f"whole-numbers{{bits={self.bits}}},fold-constants,"
-            f"spike-sum{{levels={self.burst}}}"
+            f"spike-sum{{levels={self.burst},within={-(-self.levels // self.burst)}}}"
         )
 
     def rounded(self, rounding: Rounding) -> str:

@@ -65,6 +65,13 @@ class SpikingRewrite(Pass):
         """
         return (CumulativeSum(),), (Difference(),)
 
+    def on_decoded(self, graph: Graph) -> set[Node]:
+        """Give the sums and moves that must see what has been decoded, and not what it changes by.
+
+        None, where changes of what they give are what they give of changes, up to rounding.
+        """
+        return set()
+
     def settle(self, graph: Graph, edit: Editor) -> None:
         """Finish the copied graph; by default there is nothing to do."""
 
@@ -148,6 +155,7 @@ class _Copy:
         self.source = source
         self.behind = suffix(source)
         self.gates = gates(source)
+        self.on_decoded = code.on_decoded(source)
         self.edit = Editor(Graph(source.name, Stage.SPIKING), by=code.name)
         self.value: dict[Value, Value] = {}
         """static values, changes, and estimates behind the read-out"""
@@ -196,7 +204,7 @@ class _Copy:
                 self._product(node)
             else:
                 self._function(node)
-        elif timed and self.functional.issuperset(timed) and not isinstance(node.op, WEIGHTED):
+        elif timed and self._stays_decoded(node, timed):
             self._go_on_decoded(node)
         else:
             operands = [self._changes(value) for value in node.inputs]
@@ -215,6 +223,11 @@ class _Copy:
         between = self.code.functions and not carries_sums(node)
         return not linear and (between or node in self.gates)
 
+    def _stays_decoded(self, node: Node, timed: Sequence[Value]) -> bool:
+        """Tell whether a linear map works on decoded values."""
+        made = self.functional.issuperset(timed) and not isinstance(node.op, WEIGHTED)
+        return made or node in self.on_decoded
+
     def _function(self, node: Node) -> None:
         """Apply a function to what its operands stand for so far."""
         timed = [value for value in node.inputs if self._is_timed(value)]
@@ -229,7 +242,7 @@ class _Copy:
     def _go_on_decoded(self, node: Node) -> None:
         """Apply a linear map to what functions give."""
         operands = [
-            self.decoded[value, False] if value in self.functional else self.value[value]
+            self._decoded(value, False) if self._is_timed(value) else self.value[value]
             for value in node.inputs
         ]
         if isinstance(node.op, ops.Concat):  # a constant stands beside it at every step

@@ -9,7 +9,17 @@ from spikec.pipeline.weights import MOVES
 
 KEEPS: tuple[type[Op], ...] = (
     *(*MOVES, ops.Linear, ops.Conv, ops.ConvTranspose, ops.Scale, ops.SumPool, ops.ReduceSum),
-    *(ops.Add, ops.Sub, ops.Neg, ops.Mul, ops.MaxPool, ops.AdaptiveMaxPool, ops.ReduceMax),
+    *(
+        ops.Add,
+        ops.Sub,
+        ops.Neg,
+        ops.Mul,
+        ops.Matmul,
+        ops.Einsum,
+        ops.MaxPool,
+        ops.AdaptiveMaxPool,
+        ops.ReduceMax,
+    ),
     *(ops.Repeat, ops.Impulse, ops.Delay, ops.CumulativeSum, ops.Difference, ops.Accumulator),
 )
 """Ops that make whole numbers of whole numbers, where their own numbers are whole."""
@@ -56,6 +66,8 @@ def _gives_whole(node: Node, given: bool) -> bool:
     signal = node.outputs[0].type.signal
     if isinstance(signal, Spikes) and (node.op.family in _SENDERS or not node.inputs):
         return is_whole(signal.amplitude)  # events are multiples of it
+    if isinstance(op, ops.QuantReLU | ops.Quantise):
+        return op.amplitude is not None and is_whole(op.amplitude)
     if isinstance(op, ops.Input):
         return not node.outputs[0].type.dtype.is_float
     if isinstance(op, ops.Constant):
