@@ -28,6 +28,7 @@ _HOME: dict[str, str] = {
     "refit-reset": "RefitReset",
     "relay-paths": "RelayPaths",
     "remove-dead": "RemoveDead",
+    "short-steps": "ShortSteps",
     "spike-differential": "SpikeDifferential",
     "spike-few": "SpikeFew",
     "spike-graded": "SpikeGraded",

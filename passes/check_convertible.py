@@ -71,10 +71,10 @@ def _inner(graph: Graph) -> set[Node]:
 def _problem(node: Node, is_gate: bool) -> Problem:
     kind = type(node.op).__name__
     expected = f"linear ops, {_MAXIMA}, ReLU, ReLU6, Clip, LeakyReLU, HardSigmoid"
-    remedy = "use recipe differential, or train the network with ReLU in this place"
+    remedy = "use recipe differential or lossless, or train the network with ReLU in this place"
     if is_gate:
         reason = f"{kind} is part of a gate, whose values are no whole numbers"
-        remedy = "use a recipe that takes gates: differential, graded, rate, signed or phased"
+        remedy = "use another recipe: differential, lossless, graded, rate, signed or phased"
     elif isinstance(node.op, ops.Div | ops.Matmul | ops.Einsum):
         reason = f"{kind} of two values that both come from the input"
     elif isinstance(node.op, ops.Sigmoid):

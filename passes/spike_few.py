@@ -23,7 +23,8 @@ class SpikeFew(SpikingRewrite):
     An event at step p = 1..K of a window counts w[p] = 2^(K-p); the receiver multiplies what
     arrives by w[p], and a window stands for Σ_p w[p] x[p] / N, so that a constant at every step
     stands for itself.  Window w answers for the input of window w - 1 with exactly
-    s clip(round(z / s), 0, N): the program equals its quantised network, up to rounding.
+    s clip(round(z / s), 0, N): the program equals its quantised network, up to rounding, where N s
+    is exact (pass short-steps).
 
     ::
 

@@ -236,7 +236,8 @@ class FewSpikesRecipe(Recipe):
     def tail(self, steps: int) -> str:
         check_option(f"{self.name}.bits", self.bits, 1, 16)
         fitted = f"{FITTED}{tuned(self.tune)}"
-        return f"thresholds{{levels={2**self.bits - 1}}},{fitted},spike-few{{bits={self.bits}}}"
+        scales = f"thresholds{{levels={2**self.bits - 1}}}"
+        return f"{scales},{fitted},short-steps,spike-few{{bits={self.bits}}}"
 
     def program_steps(self, graph: Graph, steps: int) -> int:
         return self.bits * (1 + _depth(graph))

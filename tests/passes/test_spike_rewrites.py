@@ -123,6 +123,41 @@ def test_few_spikes_are_the_binary_digits_of_the_quanta(numbers: list[float]) ->
     assert np.array_equal(estimates(graph, {"x": x}, 10)[0][-1][0], found * quant.step.data)
 
 
+@given(
+    steps=st.lists(st.floats(2.0**-20, 2.0**20, width=32), min_size=1, max_size=5),
+    bits=st.integers(1, 16),
+)
+def test_short_steps_are_exact_times_their_levels(steps: list[float], bits: int) -> None:
+    net, levels = Net(len(steps)), 2**bits - 1
+    net.edit.add(ops.QuantReLU(Array(steps, "float32"), levels), net.x, name="site")
+    graph = applied("short-steps", net.done(net.edit.graph["site"].outputs[0]))
+    op = graph["site"].op
+    assert isinstance(op, ops.QuantReLU)
+    product = op.step.data.astype(np.float64) * levels
+    assert np.array_equal(product, product.astype(np.float32))
+    assert np.abs(op.step.data / np.array(steps, np.float32) - 1).max() <= 2.0 ** (bits - 24)
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 999))
+def test_few_spikes_of_short_steps_equal_the_quantised_network_on_any_numbers(seed: int) -> None:
+    """In double precision, where no rounding of a sum decides."""
+    context = Context(steps=STEPS)
+    graph = random_net(seed)
+    analog = applied("short-steps", quantised(graph, 63, STEPS), context)
+    program = applied("spike-few{bits=6}", analog, context)
+    data = calibration(analog, 5, seed)
+    steps = 6 * (1 + sum(node.op.family is Family.NEURON for node in program))
+    found = run(program, data, steps=steps, dtype="float64")
+    wanted = run(analog, data, dtype="float64")
+    pairs = zip(
+        found if isinstance(found, tuple) else (found,),
+        wanted if isinstance(wanted, tuple) else (wanted,),
+        strict=True,
+    )
+    assert all(np.abs(f[-1] - w).max() <= 1e-6 * np.abs(w).max() for f, w in pairs)
+
+
 @settings(max_examples=25)
 @given(seed=st.integers(0, 999))
 def test_sum_equals_the_quantised_network_once_settled(seed: int) -> None:
