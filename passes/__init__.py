@@ -29,6 +29,7 @@ _HOME: dict[str, str] = {
     "relay-paths": "RelayPaths",
     "remove-dead": "RemoveDead",
     "short-steps": "ShortSteps",
+    "spike-delta": "SpikeDelta",
     "spike-differential": "SpikeDifferential",
     "spike-few": "SpikeFew",
     "spike-graded": "SpikeGraded",

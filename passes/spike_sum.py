@@ -12,9 +12,8 @@ from spikec.ir.ops import BipolarIF, CumulativeSum, Impulse
 from spikec.pipeline import Context, Exactly, Promise, check_option
 from spikec.pipeline.bounds import check_bounds
 from spikec.pipeline.once import deliver_once
-from spikec.pipeline.roles import behind, carries_sums, is_site, suffix
 from spikec.pipeline.spiking import SpikingRewrite
-from spikec.pipeline.wholeness import whole_values
+from spikec.pipeline.wholeness import rounded_between, sends_counts
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class SpikeSum(SpikingRewrite):
         check_option(f"{self.name}.within", self.within, 0, 10**6)
 
     def apply(self, edit: Editor, context: Context) -> None:
-        if _is_whole(edit.graph):  # also over time
+        if sends_counts(edit.graph):  # also over time
             sites = [node.op for node in edit.graph if isinstance(node.op, ops.QuantReLU)]
             check_bounds(edit.graph, max(map(self._burst, sites), default=self.levels))
         super().apply(edit, context)
@@ -69,11 +68,7 @@ class SpikeSum(SpikingRewrite):
 
     def on_decoded(self, graph: Graph) -> set[Node]:
         """In a network of whole numbers: what is none, whose rounded changes would not add up."""
-        if not _is_whole(graph):
-            return set()
-        whole = whole_values(graph)
-        inner = behind(graph, is_site) - suffix(graph)
-        return {n for n in inner if carries_sums(n) and n.outputs and n.outputs[0] not in whole}
+        return rounded_between(graph)
 
     def source(self) -> Op:
         return Impulse()
@@ -84,9 +79,3 @@ class SpikeSum(SpikingRewrite):
     def settle(self, graph: Graph, edit: Editor) -> None:
         """Deliver every bias once instead of at every step."""
         deliver_once(graph, edit)
-
-
-def _is_whole(graph: Graph) -> bool:
-    """Tell whether all sites send counts."""
-    sites = [node.op for node in graph if isinstance(node.op, ops.QuantReLU)]
-    return all(site.amplitude is not None for site in sites)

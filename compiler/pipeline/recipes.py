@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from spikec.errors import UsageError
@@ -320,25 +320,65 @@ class LosslessRecipe(Recipe):
 
     def rounded(self, rounding: Rounding) -> str:
         """Weights are whole already, of ``bits`` bits."""
-        bits = rounding.weight_bits
-        if bits not in (None, self.bits):
-            raise UsageError(
-                f"weights of {bits} bits, with recipe {self.name}",
-                expected=f"those of the recipe, {self.bits}",
-                remedy=f"recipe={self.name}{{bits={bits}}}",
-            )
-        if rounding.weight_options:
-            raise UsageError(
-                f"weights with {rounding.weight_options}, with recipe {self.name}",
-                expected=f"the options of the recipe: {self.name}{{bits=...}}",
-                remedy="leave them out, or use another recipe",
-            )
-        return ""
+        return whole_already(self.name, self.bits, rounding)
 
     def settled_by(self, graph: Graph, steps: int) -> int:
         """Each layer has come to rest one way or another through all of its levels."""
         spans = [n.op.high - n.op.low for n in graph if isinstance(n.op, BipolarIF)]
         return max(steps, max(spans, default=0) * (len(spans) + 1))
+
+
+@dataclass(frozen=True)
+class SigmaDeltaRecipe(Recipe):
+    """Sequences of frames through a whole-number network: work goes with what changes in them."""
+
+    levels: int = 127
+    """of an activation, and of each sign of all other values that weights read"""
+    bits: int = 8
+    """of a weight, and of an input unless ``--input-bits`` says so"""
+    deadband: int = 1
+    """smallest change that is sent, in quanta; above 1 outputs are near the quantised network's"""
+
+    name: ClassVar[str] = "sigma-delta"
+    about: ClassVar[str] = "frame after frame, changes alone are sent: equals its quantised network"
+    needs: ClassVar[str] = "graded signed events, neurons that sum up changes"
+    functions: ClassVar[bool] = True
+
+    def pipeline(self, steps: int, rounding: Rounding | None = None) -> str:
+        rounding = rounding or Rounding()
+        bits = rounding.input_bits or self.bits
+        return super().pipeline(steps, replace(rounding, input_bits=bits))
+
+    def tail(self, steps: int) -> str:
+        others = f"levels={self.levels}"
+        return (
+            f"thresholds{{levels={self.levels}}},quantise-operands{{{others},whole=true}},"
+            f"quantise-between-weights{{{others},bits={self.bits}}},{FITTED},"
+            f"whole-numbers{{bits={self.bits}}},fold-constants,"
+            f"spike-delta{{deadband={self.deadband}}}"
+        )
+
+    def rounded(self, rounding: Rounding) -> str:
+        """Weights are whole already, of ``bits`` bits."""
+        return whole_already(self.name, self.bits, rounding)
+
+
+def whole_already(name: str, own: int, rounding: Rounding) -> str:
+    """Refuse weights of other bits than those that a recipe has given them, and give no pass."""
+    bits = rounding.weight_bits
+    if bits not in (None, own):
+        raise UsageError(
+            f"weights of {bits} bits, with recipe {name}",
+            expected=f"those of the recipe, {own}",
+            remedy=f"recipe={name}{{bits={bits}}}",
+        )
+    if rounding.weight_options:
+        raise UsageError(
+            f"weights with {rounding.weight_options}, with recipe {name}",
+            expected=f"the options of the recipe: {name}{{bits=...}}",
+            remedy="leave them out, or use another recipe",
+        )
+    return ""
 
 
 def _depth(graph: Graph) -> int:
@@ -373,5 +413,6 @@ RECIPES: Mapping[str, type[Recipe]] = {
         LosslessRecipe,
         GradedRecipe,
         DifferentialRecipe,
+        SigmaDeltaRecipe,
     )
 }

@@ -40,6 +40,9 @@ class SpikingRewrite(Pass):
     telescopes: ClassVar[bool] = False
     """whether a[t] B[t] + A[t-1] b[t] is what a product changes by, A and B being decoded"""
 
+    frames: ClassVar[bool] = False
+    """whether an input is another frame at each step, or the same sample all the time"""
+
     @abstractmethod
     def neuron(self, site: ops.QuantReLU, context: Context) -> Op:
         """Give the neuron for a site: it stands for step · clip(round(x / step), 0, levels)."""
@@ -168,10 +171,17 @@ class _Copy:
         for node in self.source:
             if is_site(node):
                 self._site(node)
+            elif isinstance(node.op, ops.Input) and self.code.frames:
+                self._frames(node, node.op)
             elif isinstance(node.op, ops.Output) or node in self.behind:
                 self._behind(node)
             else:
                 self._between(node)
+
+    def _frames(self, node: Node, op: ops.Input) -> None:
+        """Let an input come over time: it needs no decoding."""
+        over_time = replace(op.type, dims=(T, *op.type.dims))
+        self._bind_decoded(node, [], False, ops.Input(over_time))
 
     def _site(self, node: Node) -> None:
         assert isinstance(node.op, ops.QuantReLU)
@@ -249,10 +259,11 @@ class _Copy:
             operands = [self._repeated(x, node) for x in self._ranked(operands)]
         self._bind_decoded(node, operands, False)
 
-    def _bind_decoded(self, node: Node, operands: Sequence[Value], homogeneous: bool) -> None:
-        new = self.edit.add_node(
-            lifted(node.op, operands), operands, name=node.name, location=node.location
-        )
+    def _bind_decoded(
+        self, node: Node, operands: Sequence[Value], homogeneous: bool, op: Op | None = None
+    ) -> None:
+        op = op or lifted(node.op, operands)
+        new = self.edit.add_node(op, operands, name=node.name, location=node.location)
         for old, value in zip(node.outputs, new.outputs, strict=True):
             self.decoded[old, homogeneous] = value
             if homogeneous:

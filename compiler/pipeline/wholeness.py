@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spikec.ir import Array, Family, Graph, Node, Op, Spikes, Value, ops
+from spikec.pipeline.roles import behind, carries_sums, is_site, suffix
 from spikec.pipeline.weights import MOVES
 
 KEEPS: tuple[type[Op], ...] = (
@@ -40,6 +41,24 @@ def whole_values(graph: Graph) -> set[Value]:
         if _gives_whole(node, all(value in found for value in node.inputs)):
             found.update(node.outputs)
     return found
+
+
+def sends_counts(graph: Graph) -> bool:
+    """Tell whether all quantisers give counts: a network of whole numbers."""
+    sites = [node.op for node in graph if isinstance(node.op, ops.QuantReLU)]
+    return all(site.amplitude is not None for site in sites)
+
+
+def rounded_between(graph: Graph) -> set[Node]:
+    """Give the sums and moves, in a network of whole numbers, of what is none.
+
+    They stand between functions; changes of what they give would be rounded, and not add up.
+    """
+    if not sends_counts(graph):
+        return set()
+    whole = whole_values(graph)
+    inner = behind(graph, is_site) - suffix(graph)
+    return {n for n in inner if carries_sums(n) and n.outputs and n.outputs[0] not in whole}
 
 
 def first_fractions(graph: Graph, value: Value) -> tuple[Node, ...]:
