@@ -17,6 +17,7 @@ __all__ = [
     "SpikecError",
     "__version__",
     "convert",
+    "energy_profiles",
     "errors",
     "import_model",
     "ir",
@@ -29,7 +30,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from spikec import errors, ir, runtime
-    from spikec.api import convert, import_model, load, lower, recipes, targets
+    from spikec.api import convert, energy_profiles, import_model, load, lower, recipes, targets
     from spikec.data import Preprocess
     from spikec.errors import SpikecError
     from spikec.ir import Graph
@@ -58,6 +59,7 @@ _HOME = {
     "Program": "spikec.program",
     "SpikecError": "spikec.errors",
     "convert": "spikec.api",
+    "energy_profiles": "spikec.api",
     "import_model": "spikec.api",
     "load": "spikec.api",
     "lower": "spikec.api",

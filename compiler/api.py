@@ -19,6 +19,7 @@ from spikec.registry import (
 
 if TYPE_CHECKING:
     from spikec.data import Preprocess
+    from spikec.energy.profile import Profile
     from spikec.frontends import Frontend, ImportModel
     from spikec.ir import Graph
     from spikec.pipeline import Step
@@ -132,6 +133,13 @@ def targets() -> Mapping[str, Target]:
     from spikec.target import targets as known
 
     return known()
+
+
+def energy_profiles() -> Mapping[str, Profile]:
+    """Give all energy profiles by name, every figure with its source."""
+    from spikec.energy.catalog import profiles
+
+    return profiles()
 
 
 def _check_options(importer: ImportModel, options: Mapping[str, Any]) -> None:

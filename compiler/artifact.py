@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, get_type_hints, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -157,10 +157,19 @@ def export(
     return Artifact(backend, path, plain)
 
 
-def _check_options(exporter: Exporter, backend: str, options: Mapping[str, Any]) -> None:
-    """Refuse options that a backend does not have."""
+def options_of(exporter: Exporter) -> dict[str, Any]:
+    """Give the types of a backend's options, by name."""
     found = inspect.signature(exporter.write).parameters.values()
     known = [one.name for one in found if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    types = get_type_hints(
+        exporter.write, localns=globals()
+    )  # backends import these for types only
+    return {name: types[name] for name in known}
+
+
+def _check_options(exporter: Exporter, backend: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that a backend does not have."""
+    known = options_of(exporter)
     unknown = [name for name in options if name not in known]
     if unknown:
         raise UsageError(

@@ -96,7 +96,7 @@ def evaluate(
     seen = frozenset(name for watcher in watchers for name in watcher.names)
     tally: _Tally | None = None
     done = 0
-    for block in blocks(inputs, _block(program.graph, seen, steps)):
+    for block in blocks(inputs, block_size(program.graph, seen, steps)):
         size = len(next(iter(block.values())))
         reference = _scores(run(program.reference, block, "layerwise"))
         if tally is None:
@@ -119,7 +119,7 @@ def check_memory(memory: object) -> None:
         raise UsageError(f"memory = {memory!r}", expected="a number of bytes, or None")
 
 
-def _block(graph: Graph, seen: frozenset[str], steps: int) -> int:
+def block_size(graph: Graph, seen: frozenset[str], steps: int) -> int:
     """Give how many samples run together: what watchers see of them has to be held."""
     values = [value for node in graph for value in node.outputs if value.name in seen]
     sizes = (prod(value.type.shape(Sizes(1, steps))) for value in values)

@@ -22,6 +22,8 @@ from spikec.runtime import trace
 if TYPE_CHECKING:
     from spikec.artifact import Artifact, Deployable
     from spikec.diagnosis import Diagnosis
+    from spikec.energy.profile import Profile
+    from spikec.energy.result import Energy
     from spikec.evaluation import Evaluation
     from spikec.report.findings import Findings
     from spikec.verification import Verification
@@ -114,6 +116,25 @@ class Program:
         found = gather(self, data, chosen, **{"targets": targets(), **options})
         write_page(found, Path(path))
         return found
+
+    def energy(
+        self,
+        data: object,
+        profile: str | PathLike[str] | Profile = "horowitz45-fp32",
+        steps: int | None = None,
+        **options: Any,
+    ) -> Energy:
+        """Say what a sample takes, layer by layer; options as in ``energy.measure.measure``.
+
+        ``profile`` is one of ``spikec.energy_profiles()`` or the path of a ``.toml`` file.
+        """
+        from spikec.energy.catalog import load_profile
+        from spikec.energy.estimate import estimate
+        from spikec.energy.measure import measure
+
+        prices = load_profile(profile)
+        chosen = self.steps if steps is None else check_steps(steps)
+        return estimate(measure(self, data, chosen, **options), prices)
 
     def export(self, backend: str, folder: str | PathLike[str], **options: Any) -> Artifact:
         """Write the program for a backend; the folder is there whole, or not at all."""

@@ -23,6 +23,9 @@ from spikec.backends.nir_graph.weights import affine, convolution, pointwise
 from spikec.errors import Problem
 from spikec.ir import Array, Node, Value, ops
 
+NO_SOURCE = "a value that no input changes"
+FOLD = "fold-constants computes what no input changes"
+
 
 @dataclass(eq=False)
 class Emitter:
@@ -54,7 +57,7 @@ class Emitter:
         if offset is None:
             return found
         if not found:
-            raise Refused("a value that no input changes", "currents that come from somewhere")
+            raise Refused(NO_SOURCE, "currents that come from somewhere", FOLD)
         return [self._shifted(found[0], offset, form.shape, name), *found[1:]]
 
     def grouped(self, form: Form, name: str, *, channels: bool) -> list[tuple[list[str], Numbers]]:
@@ -105,7 +108,9 @@ class Emitter:
             source = self.form(node.inputs[0])
             groups = self.grouped(source, f"{node.name}_in", channels=isinstance(op, ops.Conv))
             if not groups:
-                raise Refused("weights behind a constant", "currents that come from somewhere")
+                raise Refused(
+                    "weights behind a constant", "currents that come from somewhere", FOLD
+                )
             width = len(op.weight.data)
             bias = np.zeros(width) if op.bias is None else op.bias.data.astype(np.float64)
             gain = np.broadcast_to(gain, (width,))

@@ -19,7 +19,7 @@ ONE, ZERO = np.ones(()), np.zeros(())
 class Refused(Exception):  # noqa: N818  # as the errors of the house: named after what is wrong
     """Says that a node cannot be written as nodes of NIR."""
 
-    def __init__(self, what: str, expected: str = "", remedy: str = "") -> None:
+    def __init__(self, what: str, expected: str, remedy: str) -> None:
         super().__init__(what)
         self.what, self.expected, self.remedy = what, expected, remedy
 

@@ -13,7 +13,9 @@ LEADS: tuple[tuple[Dim, ...], ...] = ((T, B), (B, T), (multiply(T, B),), (T,), (
 def sample_of(x: TensorType) -> Shape:
     """Give the sizes of one sample in one step."""
     if x.dtype is not DType.F32:
-        raise Refused(f"elements of type {x.dtype.value}", "f32")
+        raise Refused(
+            f"elements of type {x.dtype.value}", "f32", "convert it to f32: a Cast in front"
+        )
     for lead in LEADS:
         rest = x.dims[len(lead) :]
         if x.dims[: len(lead)] == lead and all(isinstance(dim, int) for dim in rest):

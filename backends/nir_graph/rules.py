@@ -24,7 +24,7 @@ from spikec.backends.nir_graph.forms import (
 from spikec.backends.nir_graph.layout import sample_of
 from spikec.backends.nir_graph.net import Field, NirNode
 from spikec.backends.nir_graph.neurons import adding_up, at_zero, firing
-from spikec.backends.nir_graph.weights import convolution, pads
+from spikec.backends.nir_graph.weights import CONVOLVE, IN_ONNX, convolution, pads
 from spikec.ir import Array, Node, Op, Sizes, ops
 
 AT_ONCE = Sizes(1, 1)
@@ -48,9 +48,13 @@ def weighted(op: ops.Linear | ops.Conv, node: Node, out: Emitter) -> Form:
         what = f"weights over the last axis of {list(form.shape)}"
         raise Refused(what, "a vector", "put a Flatten in front")
     if isinstance(op, ops.Conv) and len(form.shape) != len(op.kernel) + 1:
-        raise Refused(f"a map {list(form.shape)}", f"channels and {len(op.kernel)} sizes")
+        raise Refused(
+            f"a map {list(form.shape)}",
+            f"channels and {len(op.kernel)} sizes",
+            "put a Reshape in front that gives it these axes",
+        )
     if not form.parts:
-        raise Refused("weights behind a constant", remedy="fold-constants computes them")
+        raise Refused("weights behind a constant", "a number", "fold-constants computes them")
     if isinstance(op, ops.Conv):
         convolution(op, form.shape[1:])  # refuses what cannot be written
     offset = ZERO
@@ -91,11 +95,15 @@ def multiply(op: ops.Mul | ops.Div, node: Node, out: Emitter) -> Form:
     divides = isinstance(op, ops.Div)
     factor, form = (b.constant, a) if b.constant is not None else (a.constant, b)
     if factor is None or (divides and b.constant is None):
-        raise Refused("two values over time are multiplied", "a constant beside a value")
+        raise Refused(
+            "two values over time are multiplied",
+            "a constant beside a value",
+            f"NIR has no such node: {IN_ONNX}",
+        )
     with np.errstate(divide="ignore"):
         gain = 1 / factor if divides else factor
     if not bool(np.isfinite(gain).all()):
-        raise Refused("a division by 0", "other numbers")
+        raise Refused("a division by 0", "other numbers", "take a divisor that is not 0")
     return _stretched(form, shape).times(aligned(gain, shape))
 
 
@@ -177,13 +185,17 @@ def _lean(gain: Numbers) -> Numbers:
 
 def _check_windows(op: ops.SumPool | ops.AvgPool, shape: Shape, into: Shape) -> None:
     if len(op.kernel) != 2 or len(shape) != 3:
-        raise Refused(f"a pool over {list(shape)}", "channels, height and width")
+        raise Refused(
+            f"a pool over {list(shape)}",
+            "channels, height and width",
+            CONVOLVE,
+        )
     if any(step != 1 for step in op.dilation):
-        raise Refused(f"dilation {list(op.dilation)}", "1")
+        raise Refused(f"dilation {list(op.dilation)}", "1", CONVOLVE)
     padded = [size + 2 * p for size, p in zip(shape[1:], pads(op.padding), strict=True)]
     rows = zip(padded, op.kernel, op.stride, strict=True)
     if tuple((size - k) // s + 1 for size, k, s in rows) != into[1:]:
-        raise Refused("windows that reach beyond the padding", "ceil_mode=False")
+        raise Refused("windows that reach beyond the padding", "ceil_mode=False", CONVOLVE)
 
 
 def delay(op: ops.Delay, node: Node, out: Emitter) -> Form:
@@ -192,7 +204,11 @@ def delay(op: ops.Delay, node: Node, out: Emitter) -> Form:
     if op.steps == 0:
         return form
     if form.shifted:
-        raise Refused("a constant that comes late", "constants behind the Delay")
+        raise Refused(
+            "a constant that comes late",
+            "constants behind the Delay",
+            "add the constant behind the Delay",
+        )
     fields = {"delay": np.full(form.shape, op.steps * out.style.dt)}
     parts = [
         Part(out.net.add(node.name, NirNode("Delay", fields), [source]), gain)

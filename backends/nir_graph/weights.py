@@ -10,6 +10,8 @@ from spikec.backends.nir_graph.forms import Numbers, Refused, Shape
 from spikec.backends.nir_graph.net import Field, NirNode
 from spikec.ir import ops
 
+CONVOLVE = "put a convolution by equal weights in its place"
+IN_ONNX = "--to onnx_graph writes it"
 SOFTWARE = "nir 1.0.8 derives the size behind a kernel from its height alone"
 
 
@@ -68,7 +70,9 @@ def _square(op: ops.Conv) -> tuple[Numbers, tuple[int, ...]]:
     """Add zeros around a kernel until it is square, and padding the same on both sides."""
     rank = len(op.kernel)
     if rank > 2:
-        raise Refused(f"a convolution of {rank} axes", "1 or 2 axes")
+        raise Refused(
+            f"a convolution of {rank} axes", "1 or 2 axes", f"NIR has no other: {IN_ONNX}"
+        )
     for size in range(max(op.kernel), 2 * max(op.kernel) + 2 * _most(op) + 2):
         fits = [_grown(op, axis, size) for axis in range(rank)]
         found = [fit for fit in fits if fit is not None]
@@ -103,6 +107,8 @@ def pads(padding: tuple[tuple[int, int], ...]) -> Iterator[int]:
     for before, after in padding:
         if before != after:
             raise Refused(
-                f"padding of {before} before and {after} behind", "the same on both sides"
+                f"padding of {before} before and {after} behind",
+                "the same on both sides",
+                CONVOLVE,
             )
         yield before

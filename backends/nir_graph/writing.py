@@ -128,7 +128,9 @@ def _outputs(emitter: Emitter, cut: Partition, problems: list[Problem]) -> dict[
         try:
             names = _sources(emitter, value)
         except Refused as refused:
-            problems.append(Problem(refused.what, value.producer.place, refused.expected))
+            problems.append(
+                Problem(refused.what, value.producer.place, refused.expected, refused.remedy)
+            )
             continue
         shape = np.array(emitter.form(value).shape, np.int64)
         found[name_of(value)] = emitter.net.add(wanted, NirNode("Output", {"shape": shape}), names)

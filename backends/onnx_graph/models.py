@@ -122,7 +122,9 @@ def _stepwise(graph: Graph) -> dict[str, Builder]:
 
 def _no_step(graph: Graph) -> list[Problem]:
     """Say what cannot go step by step."""
-    remedy = "export without a model of one step: step=False, on the command line --no-step"
+    remedy = (
+        "export without a model of one step: step=False, on the command line --options step=false"
+    )
     problems = [
         Problem(f"{type(n.op).__name__} needs all steps at once", n.place, "", remedy)
         for n in graph

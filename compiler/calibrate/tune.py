@@ -37,7 +37,7 @@ Affine = ops.Linear | ops.Conv | ops.ConvTranspose
 BATCH = 64
 HELD_OUT = 8
 """every eighth sample"""
-FEATURES = 0.3
+FEATURES = 1.0
 """weight of the quantisers' errors beside those of the outputs"""
 MIXED = 0.5
 """largest share of the second sample"""

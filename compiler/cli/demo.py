@@ -21,6 +21,8 @@ from spikec.cli.options import Debug, Json, Quiet
 from spikec.cli.screen import Screen
 
 FOLDER = Path("spikec-demo")
+DATA = "digits.npz"
+"""what was trained on and tested on, as other commands read it: digits.npz:test"""
 MARK = "written-by-spikec-demo"
 """a file by which the demo knows what it may replace"""
 OUT = "Where files are kept: a new folder, or an earlier demo's, which is replaced."
@@ -47,8 +49,12 @@ def demo(
 
 def _play(screen: Screen, folder: Path, seed: int) -> Outcome:
     """Do everything, and note what is seen."""
+    import numpy as np
+
     outcome = Outcome()
     data = load_digits(seed)
+    np.savez_compressed(folder / DATA, **vars(data))
+    outcome.files.append(DATA)
     graph = demo_import.train_and_import(screen, outcome, data, folder, seed)
     programs = demo_convert.convert_all(screen, outcome, graph, data, folder)
     deployed = programs[demo_convert.DEPLOYED]

@@ -25,6 +25,7 @@ RECIPES: dict[str, tuple[int, dict[str, Any]]] = {
     "lossless": (16, {}),
 }
 """steps and options; whole numbers from the inputs on, so that every tool gives the same events"""
+ENERGY, SHARE = "energy (45 nm, float32)", "/ network"
 MOST_DROP = 2.0
 """points"""
 
@@ -55,6 +56,7 @@ def _converted(graph: Graph, data: Digits, recipe: str) -> tuple[Program, Conver
     program = convert(graph, data.train_x, steps, recipe, **options)
     seconds = time.perf_counter() - start
     seen = program.evaluate((data.test_x, data.test_y))
+    energy = program.energy(data.test_x)
     row = Converted(
         recipe,
         program.steps,
@@ -62,15 +64,27 @@ def _converted(graph: Graph, data: Digits, recipe: str) -> tuple[Program, Conver
         seen.drop,
         seen.agreement,
         seen.events_per_neuron,
+        energy.total_pj,
+        energy.baselines[0].ratio(energy.total_pj),
         round(seconds, 3),
     )
     return program, row
 
 
 def _table(outcome: Outcome) -> Table:
+    from spikec.energy.tables import joule, ratio
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("recipe")
-    for header in ("steps", "accuracy", "drop (points)", "agreement", "events per neuron"):
+    for header in (
+        "steps",
+        "accuracy",
+        "drop (points)",
+        "agreement",
+        "events per neuron",
+        ENERGY,
+        SHARE,
+    ):
         table.add_column(header, justify="right")
     for row in outcome.programs:
         numbers = (
@@ -79,6 +93,8 @@ def _table(outcome: Outcome) -> Table:
             f"{row.drop_points:.2f}",
             f"{row.agreement:.2%}",
             f"{row.events_per_neuron:.3f}",
+            joule(row.energy_pj),
+            ratio(row.share_of_network),
         )
         table.add_row(row.recipe, *numbers)
     return table

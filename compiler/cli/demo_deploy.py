@@ -85,6 +85,10 @@ def write_report(
         found = program.report(folder / PAGE, (data.test_x, data.test_y), progress=progress)
     outcome.files.append(PAGE)
     size = (folder / PAGE).stat().st_size
-    told = outcome.programs[0].accuracy
-    same = found.evaluation.accuracy == told
-    outcome.check("the report tells the same accuracy", f"{told:.2%}, {size:,} bytes", same)
+    told = outcome.programs[0]
+    same = found.evaluation.accuracy == told.accuracy
+    outcome.check(
+        "the report tells the same accuracy", f"{told.accuracy:.2%}, {size:,} bytes", same
+    )
+    equal = found.energy is not None and found.energy.total_pj == told.energy_pj
+    outcome.check("and the same energy", f"{told.energy_pj / 1000:.1f} nJ a digit", equal)

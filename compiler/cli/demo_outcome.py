@@ -25,6 +25,10 @@ class Converted:
     drop_points: float
     agreement: float
     events_per_neuron: float
+    energy_pj: float
+    """of a digit, by the profile that papers use, static energy apart"""
+    share_of_network: float
+    """the same divided by that of the network in float32"""
     seconds: float
     """that the conversion took"""
 

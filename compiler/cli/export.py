@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from spikec.cli.options import Debug, Json, Quiet
 from spikec.cli.screen import Screen
 
 BACKEND = "Backend: `spikec doctor` lists them."
-NO_STEP = "Without a model of one step (ONNX)."
+OPTIONS = "Of the backend: step=false for onnx_graph, dt=0.001,neurons=LIF for nir_graph."
 
 
 def export(
@@ -26,22 +26,22 @@ def export(
             "--output", "-o", metavar="DIR", help="A folder: new, or empty.", show_default=False
         ),
     ],
-    no_step: Annotated[bool, typer.Option("--no-step", help=NO_STEP)] = False,
+    options: Annotated[str, typer.Option(metavar="OPTION=VALUE,...", help=OPTIONS)] = "",
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Write a program for another tool: the folder is there whole, or not at all."""
-    from spikec.artifact import check_folder
+    from spikec.artifact import check_folder, options_of
+    from spikec.pipeline.spec import read_options
     from spikec.registry import exporter_by_name
 
     screen = Screen(as_json=as_json, quiet=quiet)
-    exporter_by_name(to)
+    own = read_options(options, to, options_of(exporter_by_name(to)))
     check_folder(folder)
     program = load_program(source, screen)
-    options: dict[str, Any] = {"step": False} if no_step else {}
     with screen.busy(f"exporting {source}"):
-        artifact = program.export(to, folder, **options)
+        artifact = program.export(to, folder, **own)
     if as_json:
         screen.document({"folder": str(folder), **artifact.manifest})
         return

@@ -9,6 +9,7 @@ import typer
 
 from spikec.cli import samples
 from spikec.cli.check import TARGET
+from spikec.cli.energy import STANDARD
 from spikec.cli.evaluate import MEMORY, load_program
 from spikec.cli.numbers import memory_of
 from spikec.cli.options import Debug, Json, Quiet
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 LAYER = "Layer whose events are drawn first; the last one where none is named."
 SAMPLE = "Number of the sample whose events are drawn, from 0."
 PLOTS = "Also write each picture as a file into this folder: new, or empty."
+PROFILE = "Prices of the energy that is drawn; all profiles stand in a table."
 TARGETS = f"{TARGET} Once per target; all of them where none is named."
 
 
@@ -49,6 +51,7 @@ def report(
     target: Annotated[
         list[str] | None, typer.Option("--target", metavar="TARGET", help=TARGETS)
     ] = None,
+    profile: Annotated[str, typer.Option("--profile", "-p", help=PROFILE)] = STANDARD,
     plots: Annotated[
         Path | None, typer.Option(metavar="DIR", help=PLOTS, show_default=False)
     ] = None,
@@ -58,6 +61,7 @@ def report(
     debug: Debug = False,
 ) -> None:
     """Write a page that opens from disk: accuracy, events, rasters, thresholds, targets, passes."""
+    from spikec.energy.catalog import load_profile
     from spikec.pipeline.recipes import check_steps
     from spikec.report.findings import Choice, gather
     from spikec.report.writing import check_page, check_pictures, write_page, write_pictures
@@ -66,7 +70,7 @@ def report(
     check_page(out)
     if plots is not None:
         check_pictures(plots, format_)
-    chosen = _targets(target or ())
+    chosen, prices = _targets(target or ()), load_profile(profile)
     bound = memory_of(memory)
     program = load_program(source, screen)
     count = program.steps if steps is None else check_steps(steps)
@@ -74,7 +78,7 @@ def report(
     read = read if first is None else read.first(first)
     with screen.counting(f"running {source}", len(read)) as progress:
         choice = Choice(layer, sample)
-        found = gather(program, read, count, chosen, choice, bound, progress)
+        found = gather(program, read, count, chosen, choice, bound, progress, prices)
     size = write_page(found, out)
     written: list[Path] = []
     if plots is not None:

@@ -16,10 +16,12 @@ from spikec.cli.check import check
 from spikec.cli.convert import convert
 from spikec.cli.demo import demo
 from spikec.cli.doctor import doctor
+from spikec.cli.energy import energy
 from spikec.cli.evaluate import evaluate
 from spikec.cli.export import export
 from spikec.cli.lava_setup import lava_setup
 from spikec.cli.lower import lower
+from spikec.cli.profiles import profiles
 from spikec.cli.recipes import recipes
 from spikec.cli.report import report
 from spikec.cli.screen import PIPE_CLOSED, Screen, console_on, leave_broken_pipe, write
@@ -70,6 +72,8 @@ for command in (
     lower,
     recipes,
     targets,
+    profiles,
+    energy,
     export,
     verify,
     report,

@@ -57,8 +57,27 @@ def print_pass(step: Pass) -> str:
 
 def make(kind: type[Made], name: str, options: Mapping[str, str]) -> Made:
     """Build a dataclass from option texts."""
-    known = {_dashed(f.name): f for f in fields(kind)}  # type: ignore[arg-type]
+    own = fields(kind)  # type: ignore[arg-type]
     hints = get_type_hints(kind)
+    values = _typed(options, name, {f.name: hints[f.name] for f in own})
+    missing = [_dashed(f.name) for f in own if _required(f) and f.name not in values]
+    if missing:
+        raise UsageError(f"{name} needs {', '.join(missing)}")
+    return kind(**values)
+
+
+def read_options(text: str, name: str, hints: Mapping[str, Any]) -> dict[str, Any]:
+    """Read ``option=value,...`` of something that has options of these types.
+
+    >>> read_options("dt=0.5,unit-thresholds=true", "nir", {"dt": float, "unit_thresholds": bool})
+    {'dt': 0.5, 'unit_thresholds': True}
+    """
+    return _typed(dict(_options(text, name)), name, hints)
+
+
+def _typed(options: Mapping[str, str], name: str, hints: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the text of each option as its type, and refuse options that there are not."""
+    known = {_dashed(option): option for option in hints}
     values: dict[str, Any] = {}
     for key, text in options.items():
         if key not in known:
@@ -67,11 +86,8 @@ def make(kind: type[Made], name: str, options: Mapping[str, str]) -> Made:
                 expected=", ".join(known) or "no options",
                 remedy=suggestion(key, known),
             )
-        values[known[key].name] = _read(text, hints[known[key].name], f"{name}.{key}")
-    missing = [key for key, f in known.items() if _required(f) and f.name not in values]
-    if missing:
-        raise UsageError(f"{name} needs {', '.join(missing)}")
-    return kind(**values)
+        values[known[key]] = _read(text, hints[known[key]], f"{name}.{key}")
+    return values
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

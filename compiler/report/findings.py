@@ -6,12 +6,19 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
+from os import PathLike
 from typing import Any, Protocol
 
 import numpy as np
 
 from spikec.data import Data, Preprocess, read_data
-from spikec.errors import DataError, UsageError
+from spikec.energy.catalog import DEFAULT, load_profile, profiles
+from spikec.energy.count import Counter
+from spikec.energy.estimate import estimate
+from spikec.energy.measure import counter_of, measured
+from spikec.energy.profile import Profile
+from spikec.energy.result import Energy
+from spikec.errors import DataError, UnsupportedModel, UsageError
 from spikec.evaluation import Evaluation, Progress, evaluate, neurons_in
 from spikec.ir import Graph
 from spikec.ir.printer import print_graph
@@ -61,10 +68,19 @@ class Findings:
     choice: Choice
     thresholds: tuple[Thresholds, ...]
     uses: tuple[Use, ...]
+    energies: tuple[Energy, ...]
+    """by profile, the chosen one first; none where samples have no energy of their own"""
+    no_energy: str
+    """why there is none"""
     graph: Graph
     program: Mapping[str, str]
     """where it comes from, in words"""
     passes: tuple[Mapping[str, Any], ...]
+
+    @property
+    def energy(self) -> Energy | None:
+        """The estimate by the chosen profile."""
+        return self.energies[0] if self.energies else None
 
 
 def gather(
@@ -75,12 +91,16 @@ def gather(
     choice: Choice | None = None,
     memory: int | None = None,
     progress: Progress = lambda done, total: None,
+    profile: str | PathLike[str] | Profile = DEFAULT,
 ) -> Findings:
     """Run every sample once; check the program against the targets."""
+    prices = load_profile(profile)
     samples = read_data(data)
     choice = _checked(choice or Choice(), program.neurons, len(samples))
     watch = Watch(program.graph, program.neurons, steps, choice.sample)
-    evaluation = evaluate(program, samples, steps, memory, progress, (watch,))
+    counter, reason = _counter(program, steps)
+    watchers = (watch,) if counter is None else (watch, counter)
+    evaluation = evaluate(program, samples, steps, memory, progress, watchers)
     graph = program.graph
     return Findings(
         name=graph.name,
@@ -91,10 +111,26 @@ def gather(
         choice=choice,
         thresholds=thresholds_of(graph, program.neurons),
         uses=uses_of(graph, targets),
+        energies=() if counter is None else _energies(program, counter, prices),
+        no_energy=reason,
         graph=graph,
         program=_provenance(program, samples),
         passes=_passes(program.record),
     )
+
+
+def _counter(program: Subject, steps: int) -> tuple[Counter | None, str]:
+    """Give what counts operations, or the reason why nothing can."""
+    try:
+        return counter_of(program, steps), ""
+    except UnsupportedModel as error:
+        return None, error.what
+
+
+def _energies(program: Subject, counter: Counter, chosen: Profile) -> tuple[Energy, ...]:
+    found = measured(program, counter)
+    rest = {name: one for name, one in profiles().items() if name != chosen.name}
+    return tuple(estimate(found, one) for one in (chosen, *rest.values()))
 
 
 def _checked(choice: Choice, layers: Sequence[str], samples: int) -> Choice:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from spikec.energy.tables import joule, ratio
 from spikec.report import theme
 from spikec.report.findings import Findings
 from spikec.report.markup import Element, e, to_html
 from spikec.report.parts import cards, tile
-from spikec.report.sections import accuracy, events, network, targets
+from spikec.report.sections import accuracy, energy, events, network, targets
 from spikec.report.shapes import Picture
 from spikec.report.words import percent, plain, quantity
 
@@ -57,11 +58,20 @@ def _header(found: Findings) -> Element:
         tile(percent(seen.accuracy, 2), "accuracy", below),
         tile(percent(seen.agreement, 2), "agreement", "same class as its network"),
         tile(quantity(total), "events per sample", f"{plain(seen.events_per_neuron)} per neuron"),
+        *_energy(found),
         tile(f"{sum(found.neurons.values()):,}", "neurons", f"in {len(found.neurons)} layers"),
     )
     return e(
         "header", e("h1", found.name), e("p", lead, class_="lead"), cards(*tiles, kind="tiles")
     )
+
+
+def _energy(found: Findings) -> list[Element]:
+    if found.energy is None:
+        return []
+    small = found.energy.baselines[0]
+    share = ratio(small.ratio(found.energy.total_pj))
+    return [tile(joule(found.energy.total_pj), "energy per sample", f"{share} {small.name}")]
 
 
 def _nav(sections: list[Element]) -> Element:
@@ -83,6 +93,7 @@ SECTIONS: tuple[Callable[[Findings], Element | None], ...] = (
     _fired(events.events),
     _fired(events.rates),
     _fired(events.raster),
+    energy.energy,
     _thresholds,
     targets.targets,
     network.network,
@@ -92,6 +103,7 @@ SECTIONS: tuple[Callable[[Findings], Element | None], ...] = (
 PICTURES: tuple[Callable[[Findings], list[Picture]], ...] = (
     accuracy.pictures,
     events.pictures,
+    energy.pictures,
     network.pictures,
     targets.pictures,
 )

@@ -19,6 +19,7 @@ from spikec.target.reach import MOVES, shape_of
 ONE = Sizes(1, 1)
 ALWAYS = 0
 """the number of steps of a constant current that never ends"""
+NO_SYNAPSE = "export to onnx_graph instead, or convert so that weights and neurons compute it"
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ class _Walk:
         if len(node.outputs) == 1:
             found = self._linear(node)
         if found is None:
-            return [Problem(f"{type(node.op).__name__} is no synapse", node.place)]
+            what = f"{type(node.op).__name__} is no synapse"
+            return [Problem(what, node.place, remedy=NO_SYNAPSE)]
         self.currents[node.outputs[0]] = found
         return []
 

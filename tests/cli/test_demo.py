@@ -41,6 +41,7 @@ def test_the_demo_checks_every_route_and_keeps_its_files(spikec: Spikec, models:
     assert min(seen["accuracy"].values()) > 0.95
     assert [row["recipe"] for row in seen["programs"]] == list(RECIPES)
     assert max(row["drop_points"] for row in seen["programs"]) <= 2
+    assert all(row["energy_pj"] > 0 for row in seen["programs"])
     kept = models / "kept"
     written = {path.name for path in kept.iterdir()}
     assert written >= {"digits.onnx", "digits_onnx.spk", "digits_pytorch.spk", "report.html"}

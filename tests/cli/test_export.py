@@ -35,12 +35,20 @@ def test_an_export_is_a_folder_that_verifies(spikec: Spikec, models: Path) -> No
 
 
 def test_json_says_the_same(spikec: Spikec) -> None:
-    made = spikec(*EXPORT, "out", "--no-step", "--json").json
+    made = spikec(*EXPORT, "out", "--options", "step=false", "--json").json
     assert (made["backend"], made["steps"], made["ways"]) == ("onnx_graph", 4, ["sequence"])
     found = spikec(*VERIFY, "--json").json
     assert found["ok"] is True
     assert [check["way"] for check in found["checks"]] == ["sequence", "step"]
     assert found["checks"][0]["compared"]["samples"] == 8
+
+
+def test_options_reach_the_backend(spikec: Spikec) -> None:
+    made = spikec(
+        *("export", "made.spk", "--to", "nir_graph", "-o", "out", "--json"),
+        *("--options", "dt=0.5,neurons=LIF,unit-thresholds=true"),
+    ).json
+    assert made["dt"] == 0.5
 
 
 def test_a_difference_is_1_and_named(spikec: Spikec, models: Path) -> None:
@@ -58,6 +66,9 @@ def test_a_difference_is_1_and_named(spikec: Spikec, models: Path) -> None:
     [
         (["export", "made.spk", "--to", "onx_graph", "-o", "out"], "did you mean onnx_graph"),
         (["export", "made.spk", "--to", "onnx_graph", "-o", "data.npz"], "a file stands"),
+        ([*EXPORT, "out", "--options", "stp=false"], "did you mean step?"),
+        ([*EXPORT, "out", "--options", "step=maybe"], "true or false"),
+        ([*EXPORT, "out", "--options", "step"], "option=value"),
         (["export", "made.spk", "--to", "onnx_graph", "-o", "."], "not empty"),
         (["export", "made.spk", "--to", "onnx_graph", "-o", "no/such"], "no such folder"),
         (["export", "data.npz", "--to", "onnx_graph", "-o", "out"], "no program"),

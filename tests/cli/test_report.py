@@ -33,7 +33,7 @@ def test_a_page_and_its_pictures(spikec: Spikec, models: Path) -> None:
     assert f"accuracy {seen.accuracy:.2%} of 20 samples" in answer.out
     assert f"{100 * seen.accuracy:.2f}" in page
     assert "loihi1" in page
-    assert "truenorth" not in page
+    assert "loihi2" not in page
     names = sorted(path.name for path in (models / "plots").iterdir())
     assert {"accuracy.svg", "events.svg", "network.svg", "cores-loihi1.svg"} <= set(names)
     assert answer.out.splitlines()[-1].startswith("wrote report.html (")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import spikec
+from spikec.energy.tables import joule
 from spikec.errors import DataError, UsageError
 from spikec.ir import Graph, Location
 from spikec.report.findings import Choice, gather
@@ -23,7 +24,7 @@ from tests.report.conftest import STEPS, Reported, digits_net
 from tests.report.reading import Tree
 
 SECTIONS = [
-    *("accuracy", "events", "rates", "raster", "thresholds"),
+    *("accuracy", "events", "rates", "raster", "energy", "thresholds"),
     *("targets", "network", "passes", "provenance"),
 ]
 
@@ -177,7 +178,7 @@ def test_a_program_without_neurons_has_a_page_too(reported: Reported) -> None:
     program = spikec.convert(edit.graph, reported.data[0][:50], 4, "rate")
     found = gather(program, reported.data, 4, reported.targets)
     shown = [section["id"] for section in Tree(page(found)).of("section")]
-    assert shown == ["accuracy", "targets", "network", "passes", "provenance"]
+    assert shown == ["accuracy", "energy", "targets", "network", "passes", "provenance"]
 
 
 def test_the_chosen_layer_and_sample_are_drawn_first(reported: Reported) -> None:
@@ -224,3 +225,37 @@ def test_words_use_thin_spaces_and_few_digits() -> None:
     assert percent(0.5) == f"50.0{THIN}%"
     assert quantity(1.5e-9, "J") == f"1.50{THIN}nJ"
     assert quantity(999_999) == f"1.00{THIN}M"
+
+
+def test_the_energies_are_those_of_the_estimate(reported: Reported) -> None:
+    tree = Tree(reported.html)
+    for name, profile in spikec.energy_profiles().items():
+        energy = reported.program.energy(reported.data, name)
+        row = next(row for row in tree.rows if row[0] == name)
+        assert row[1] == joule(energy.total_pj)
+        assert row[-1] == profile.leaves_out
+    chosen = reported.program.energy(reported.data)
+    for layer in chosen.layers:
+        row = next(row for row in tree.rows if row[0] == layer.name and len(row) == 12)
+        assert row[8] == (joule(layer.total_pj) if layer.total_pj else "")
+    assert {"energy", "energy-beside"} <= {picture.name for picture in pictures(reported.found)}
+
+
+def test_another_profile_is_drawn(reported: Reported) -> None:
+    found = gather(reported.program, reported.data, STEPS, {}, profile="truenorth")
+    assert found.energy == found.energies[0]
+    assert [one.profile.name for one in found.energies][:2] == ["truenorth", "horowitz45-fp16"]
+    assert "priced by truenorth" in Tree(page(found)).text()
+    with pytest.raises(UsageError, match="did you mean truenorth"):
+        gather(reported.program, reported.data, STEPS, {}, profile="truenort")
+
+
+def test_where_samples_meet_the_page_says_why_it_has_no_energy(
+    reported: Reported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spikec.energy.count.samples_never_meet", lambda graph: False)
+    found = gather(reported.program, reported.data, STEPS, {})
+    assert (found.energy, found.energies) == (None, ())
+    text = Tree(page(found)).text()
+    assert "No energy: in 'digits' samples meet" in text
+    assert "energy per sample" not in text

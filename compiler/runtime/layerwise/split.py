@@ -17,6 +17,11 @@ def samples_are_alone(graph: Graph) -> bool:
     So it is where no op moves or mixes elements along an axis that holds the batch, and the batch
     is the outermost factor of each such axis (behind time).
     """
+    return samples_never_meet(graph) and not any(map(_depends_on_sizes, graph))
+
+
+def samples_never_meet(graph: Graph) -> bool:
+    """Tell whether each element of every value belongs to one sample, up to rounding."""
     return not any(_meet(node) for node in graph) and all(
         _keeps_batch_outermost(node, value.type)
         for node in graph
@@ -26,13 +31,15 @@ def samples_are_alone(graph: Graph) -> bool:
 
 
 def _meet(node: Node) -> bool:
-    """Tell whether elements of different samples meet or move: as of steps, with B for T.
-
-    NumPy's sums in an Einsum depend on all sizes, the batch included.
-    """
+    """Tell whether elements of different samples meet or move: as of steps, with B for T."""
     types = tuple(map(_with_batch_as_time, node.input_types))
-    batched = any(not t.is_static for t in types)
-    return batched and (isinstance(node.op, Einsum) or node.op.mixes_time(types))
+    return any(not t.is_static for t in types) and node.op.mixes_time(types)
+
+
+def _depends_on_sizes(node: Node) -> bool:
+    """NumPy's sums in an Einsum depend on all sizes, the batch included."""
+    batched = any(t.batch_axis is not None for t in node.input_types)
+    return isinstance(node.op, Einsum) and batched
 
 
 def _with_batch_as_time(type_: TensorType) -> TensorType:

@@ -1,0 +1,1 @@
+"""Energy: what a program does is counted exactly, then priced by tables that name their sources."""
