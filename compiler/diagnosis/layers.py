@@ -36,7 +36,7 @@ from spikec.ir.edit import copied
 from spikec.ir.op import Family
 from spikec.ir.ops import LastStep
 from spikec.pipeline.roles import is_activation
-from spikec.runtime.feed import bind_inputs
+from spikec.runtime.feed import bind_inputs, held
 from spikec.runtime.layerwise import simulate
 
 Numbers = NDArray[Any]
@@ -200,7 +200,7 @@ class _Probe:
         if not self.names:
             return {}
         graph = self.edit.graph
-        feed = bind_inputs(graph, dict(block), steps, "float32")
+        feed = bind_inputs(graph, held(graph, block, steps), steps, "float32")
         wanted = frozenset(name for pair in self.names.values() for name in pair)
         values = simulate(graph, feed, wanted, memory=memory).values
         return {name: (values[got], values[sent]) for name, (got, sent) in self.names.items()}
