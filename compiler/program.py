@@ -16,7 +16,7 @@ from spikec.errors import BadFile
 from spikec.ir import Graph, store
 from spikec.ir.op import Family
 from spikec.ir.verify import verify
-from spikec.pipeline.recipes import check_steps
+from spikec.pipeline.recipe import check_steps
 from spikec.runtime import trace
 from spikec.runtime.feed import held
 

@@ -89,9 +89,9 @@ class Pipeline:
             return ()
         timed = [node.inputs[0].type.time_axis for node in graph.outputs]
         steps = self.program_steps(graph, context.steps) if _over_time(graph) else None
-        steps = None if steps is None or _timed_inputs(graph) else max(steps, least)
+        steps = None if steps is None else max(steps, least)
         # in float64, where no rounding of a sum decides whether a neuron fires
-        feed = {node.name: _frames(node, probe[node.name]) for node in graph.inputs}
+        feed = {node.name: _frames(node, probe[node.name], steps or 1) for node in graph.inputs}
         result = run(graph, feed, "layerwise", steps=steps, dtype="float64")
         arrays = result if isinstance(result, tuple) else (result,)
         return tuple(
@@ -100,10 +100,10 @@ class Pipeline:
         )
 
 
-def _frames(node: Node, x: NDArray[Any]) -> NDArray[Any]:
+def _frames(node: Node, x: NDArray[Any], steps: int) -> NDArray[Any]:
     """Give samples as they come; where they are frames now, those of others come before them."""
     more = node.outputs[0].type.rank - x.ndim
-    return np.stack([x[::-1], x]) if more == 1 else x
+    return np.stack([x[::-1]] * (steps - 1) + [x]) if more == 1 else x
 
 
 def _over_time(graph: Graph) -> bool:

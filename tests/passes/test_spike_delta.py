@@ -45,7 +45,7 @@ def both(kind: str, seed: int, deadband: int = 1) -> tuple[Graph, Graph, Frames]
 def moving(x: NDArray[np.float32], seed: int, frames: int = FRAMES) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed)
     change = rng.normal(size=(frames, *x.shape)) * (rng.random((frames, *x.shape)) < 0.2)
-    return (x + change.cumsum(axis=0)).astype(np.float32)
+    return np.asarray(x + change.cumsum(axis=0), np.float32)
 
 
 def neurons(graph: Graph) -> list[str]:
@@ -161,7 +161,8 @@ def test_still_samples_are_shown_at_every_step(program: spikec.Program) -> None:
     energy = program.energy((x, labels))
     assert energy.total_pj > 0
     diagnosis = program.diagnose(x)
-    assert set(diagnosis.omitted) == set(program.neurons)
+    assert [layer.name for layer in diagnosis.layers] == list(program.neurons)
+    assert all(layer.unevenness.rms == 0 for layer in diagnosis.layers)
 
 
 def test_frames_that_do_not_fit_are_refused(program: spikec.Program) -> None:

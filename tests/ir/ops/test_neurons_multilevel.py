@@ -233,7 +233,9 @@ def test_sigma_delta_sums_to_the_quantised_activation(seed: int, low: int, dtype
 def test_sigma_delta_sends_its_amplitude_for_each_quantum() -> None:
     x = currents(3, steps=12)
     plain = over_time(SigmaDelta(A(0.25), 7, -7), x)
-    np.testing.assert_array_equal(over_time(SigmaDelta(A(0.25), 7, -7, amplitude=A(2)), x), 8 * plain)
+    np.testing.assert_array_equal(
+        over_time(SigmaDelta(A(0.25), 7, -7, amplitude=A(2)), x), 8 * plain
+    )
 
 
 def test_sigma_delta_is_silent_inside_the_deadband() -> None:
