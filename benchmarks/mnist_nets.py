@@ -30,6 +30,17 @@ RATE = 3e-3
 SEED = 0
 
 
+class Training(NamedTuple):
+    """How long and on what a network is trained."""
+
+    epochs: int = EPOCHS
+    shift: int = 0
+    """pixels by which each batch is moved at random, at most"""
+
+
+PLAIN = Training()
+
+
 class Split(NamedTuple):
     """Images [n, 1, 28, 28], float32 in 0..1, and their labels, in training and in test."""
 
@@ -74,17 +85,17 @@ def data_file() -> Path:
 
 def lenet() -> nn.Module:
     """LeNet-5 with ReLU and average pools: 61,706 parameters."""
-    return _trained("lenet", _lenet)
+    return trained("lenet", _lenet)
 
 
 def mlp() -> nn.Module:
     """784-128-64-10: 109,386 parameters."""
-    return _trained("mlp", _mlp)
+    return trained("mlp", _mlp)
 
 
 def residual() -> nn.Module:
     """A residual block of two 3x3 convolutions over 8 channels: 5,178 parameters."""
-    return _trained("residual", ResidualNet)
+    return trained("residual", ResidualNet)
 
 
 def _lenet() -> nn.Module:
@@ -115,16 +126,22 @@ def _mlp() -> nn.Module:
     )
 
 
-def _trained(name: str, build: Callable[[], nn.Module]) -> nn.Module:
-    """Give a network in eval mode, from the cache if it was trained before."""
-    identity = [Path(__file__).read_bytes(), data_file().read_bytes(), torch.__version__.encode()]
+def trained(
+    name: str, build: Callable[[], nn.Module], training: Training = PLAIN, source: str = __file__
+) -> nn.Module:
+    """Give a network in eval mode, from the cache if it was trained before.
+
+    ``source`` is the file that defines it: a change there means another network.
+    """
+    files = (Path(__file__), Path(source), data_file())
+    identity = [*(file.read_bytes() for file in files), torch.__version__.encode()]
     key = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in identity)).hexdigest()
     path = _cache() / f"mnist-{name}-{key[:16]}.safetensors"
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
         net = build()
         if not path.is_file():
-            _train(net)
+            _train(net, training)
             _store(net, path)
     net.load_state_dict(load_file(path))
     return net.eval()
@@ -145,22 +162,30 @@ def _cache() -> Path:
     return folder
 
 
-def _train(net: nn.Module) -> None:
+def _train(net: nn.Module, training: Training) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     split = data()
     x, y = torch.from_numpy(split.train_x), torch.from_numpy(split.train_y)
     rounds = len(x) // BATCH
     optimizer = torch.optim.Adam(net.parameters(), RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, EPOCHS * rounds)
-    for _ in range(EPOCHS):
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, training.epochs * rounds)
+    for _ in range(training.epochs):
         for rows in torch.randperm(len(x))[: rounds * BATCH].reshape(rounds, BATCH):
             optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(net(x[rows]), y[rows])
+            loss = nn.functional.cross_entropy(net(_moved(x[rows], training.shift)), y[rows])
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
     torch.set_num_threads(threads)
+
+
+def _moved(x: torch.Tensor, most: int) -> torch.Tensor:
+    """Move images by up to so many pixels along both axes."""
+    if not most:
+        return x
+    by = torch.randint(-most, most + 1, (2,)).tolist()
+    return torch.roll(x, by, (-2, -1))
 
 
 def main() -> None:

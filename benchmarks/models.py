@@ -72,7 +72,7 @@ def _torchvision(name: str, size: int) -> Model:
     return Model(build, lambda batch: {"x": torch.randn(batch, 3, size, size)})
 
 
-def _transformers() -> ModuleType:
+def transformers_module() -> ModuleType:
     """Import transformers, which imports torchvision where it is installed."""
     if importlib.util.find_spec("torchvision") is not None:
         torchvision_models()
@@ -80,7 +80,7 @@ def _transformers() -> ModuleType:
 
 
 def _bert() -> nn.Module:
-    transformers = _transformers()
+    transformers = transformers_module()
     torch.manual_seed(0)
     config = transformers.BertConfig(
         vocab_size=1000,
@@ -94,7 +94,7 @@ def _bert() -> nn.Module:
 
 
 def _vit() -> nn.Module:
-    transformers = _transformers()
+    transformers = transformers_module()
     torch.manual_seed(0)
     config = transformers.ViTConfig(
         hidden_size=64,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spikec.frontends import Frontend, ImportModel
     from spikec.ir import Graph
     from spikec.pipeline import Step
-    from spikec.pipeline.recipes import Recipe
+    from spikec.pipeline.recipe import Recipe
     from spikec.program import Program
     from spikec.target import Target
 
@@ -80,7 +80,7 @@ def convert(
     from spikec.conversion import Request, convert_graph, read_recipe
     from spikec.data import Preprocess, read_data
     from spikec.ir import Graph
-    from spikec.pipeline.recipes import Rounding, check_steps
+    from spikec.pipeline.recipe import Rounding, check_steps
 
     settings = preprocess or Preprocess()
     rounding = Rounding(weight_bits, input_bits, weight_options)

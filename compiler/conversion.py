@@ -24,7 +24,8 @@ from spikec.pipeline import (
     parse_pipeline,
     suggestion,
 )
-from spikec.pipeline.recipes import RECIPES, Recipe, Rounding, check_steps
+from spikec.pipeline.recipe import Recipe, Rounding, check_steps
+from spikec.pipeline.recipes import RECIPES
 from spikec.program import Program
 from spikec.runtime.feed import bind_inputs
 from spikec.testing import random_inputs

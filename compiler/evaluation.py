@@ -16,7 +16,7 @@ from spikec.data import checked_labels, read_data
 from spikec.errors import DataError, UsageError
 from spikec.ir import Graph, Sizes
 from spikec.runtime import run
-from spikec.runtime.feed import bind_inputs
+from spikec.runtime.feed import bind_inputs, held
 from spikec.runtime.layerwise import Simulation, simulate
 
 Numbers = NDArray[Any]
@@ -138,7 +138,7 @@ def _simulated(
     steps, memory = limits
     output = graph.outputs[0].inputs[0]
     timed = bool(program.neurons)
-    feed = bind_inputs(graph, dict(block), steps if timed else None, "float32")
+    feed = bind_inputs(graph, held(graph, block, steps), steps if timed else None, "float32")
     counted = frozenset(program.neurons)
     found = simulate(graph, feed, seen | {output.name}, counted=counted, memory=memory)
     estimates = found.values[output.name]

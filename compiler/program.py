@@ -16,8 +16,9 @@ from spikec.errors import BadFile
 from spikec.ir import Graph, store
 from spikec.ir.op import Family
 from spikec.ir.verify import verify
-from spikec.pipeline.recipes import check_steps
+from spikec.pipeline.recipe import check_steps
 from spikec.runtime import trace
+from spikec.runtime.feed import held
 
 if TYPE_CHECKING:
     from spikec.artifact import Artifact, Deployable
@@ -73,13 +74,23 @@ class Program:
         """Names of the layers of neurons."""
         return tuple(node.name for node in self.graph if node.op.family is Family.NEURON)
 
+    @property
+    def reads_frames(self) -> bool:
+        """Whether inputs come over time, and say how many steps there are."""
+        return any(not node.outputs[0].type.is_static for node in self.graph.inputs)
+
     def run(self, x: object, steps: int | None = None, engine: str = "layerwise") -> Run:
-        """Run samples; keep every event and the estimate after each step."""
-        inputs = self.inputs(x)
-        steps = self.steps if steps is None else check_steps(steps)
+        """Run samples; keep every event and the estimate after each step.
+
+        A program that reads frames takes [steps, samples, ...], and as many steps as there are;
+        samples without steps stand still.
+        """
+        count = self.steps if steps is None else check_steps(steps)
+        inputs = held(self.graph, self.inputs(x), count)
         timed = self.neurons or None
+        known = not timed or (steps is None and self.reads_frames)
         seen = trace(
-            self.graph, inputs, engine, record=self.neurons, steps=steps if timed else None
+            self.graph, inputs, engine, record=self.neurons, steps=None if known else count
         )
         output = seen.outputs[0]
         return Run(output if timed else output[None], seen.values)
@@ -159,7 +170,8 @@ class Program:
         from spikec.verification import verify
 
         made = (backend, options) if artifact is None else artifact
-        return verify(exporter_by_name(backend), self.deployable(), self.inputs(x), made)
+        inputs = held(self.graph, self.inputs(x), self.steps)
+        return verify(exporter_by_name(backend), self.deployable(), inputs, made)
 
     def deployable(self) -> Deployable:
         """Give what backends get to see of a program."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.calibrate.choice import chosen
-from spikec.calibrate.neurons import SITES, Layer, Site, with_scale
+from spikec.calibrate.neurons import SITES, Layer, Site, decoded, delivers_once, with_scale
 from spikec.calibrate.refit import Affine, refit, rows_for
 from spikec.calibrate.rows import Places
 from spikec.errors import UsageError
@@ -20,6 +20,7 @@ from spikec.pipeline.bias import add_to_bias
 from spikec.pipeline.channels import channel_axis
 from spikec.pipeline.extract import between
 from spikec.pipeline.known import Known, answer
+from spikec.pipeline.once import add_once
 
 Numbers = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -36,7 +37,7 @@ class CalibrateNeurons(Pass):
 
     With a the analog activation and r = decode(spikes) the simulated one, per channel:
 
-    1. ``refit``: the weights in front change so that the mean current over the steps comes
+    1. ``refit``: the weights in front change so that what the current stands for comes
        closest to the analog one (ridge regression, see ``calibrate.refit``);
     2. shift <- shift + mean a - mean r, ``rounds`` times (light calibration, Li et al. 2021); with
        ``refit``, whose biases make up for means, the shift with the least Σ (r - a)² on the way,
@@ -107,8 +108,9 @@ class _Walk:
         inputs = chosen(context.calibration, samples)
         self.ours = Known(edit.graph, inputs, context.steps)
         self.means = Known(edit.graph, inputs, 1)
-        """as ours, each train replaced by its mean as the only step"""
+        """as ours, each train replaced by what it stands for as the only step"""
         self.analog = Known(context.reference, inputs, context.steps)
+        self.once = any(delivers_once(node.op) for node in edit.graph)
         self.inexact = _inexact_weights(edit.graph)
         self.refitted: set[Node] = set()
 
@@ -116,6 +118,8 @@ class _Walk:
         for node in self.edit.graph.nodes:
             if isinstance(node.op, SITES) and node.name in self.reference:
                 self._site(node, node.op)
+            elif isinstance(node.op, SITES):
+                self._pass(node, node.op)
         for node in self.edit.graph.nodes:
             if isinstance(node.op, ops.Output):
                 self._output(node)
@@ -140,14 +144,27 @@ class _Walk:
         fit = layer.searched() if options.search else layer.given()
         fitted = with_scale(op, fit.scale, fit.v0, axis)
         self.edit.change_op(node, fitted)
-        add_to_bias(self.edit, current, fit.shift, axis)
+        self._shift(current, fit.shift, axis)
         if current in self.ours.arrays:
             z = z.copy()  # somebody else reads it, unshifted
-        z += fit.shift.reshape(-1, *(1,) * (-axis - 1)).astype(z.dtype)
+        shifted = z[:1] if self.once else z
+        shifted += fit.shift.reshape(-1, *(1,) * (-axis - 1)).astype(z.dtype)
         events = answer(fitted, current.type, z)
         self.ours.keep(node.outputs[0], events)
-        self.means.keep(node.outputs[0], _over_time(node.outputs[0], events))
+        self.means.keep(node.outputs[0], _over_time(node, events))
         self.analog.keep(twin.outputs[0], target)
+
+    def _pass(self, node: Node, op: Site) -> None:
+        """Let neurons answer that stand for no activation of the network."""
+        current = node.inputs[0]
+        events = answer(op, current.type, self.ours.value(current))
+        self.ours.keep(node.outputs[0], events)
+        self.means.keep(node.outputs[0], _over_time(node, events))
+
+    def _shift(self, current: Value, shift: Vector, axis: int) -> None:
+        """Let what a current stands for be larger."""
+        add = add_once if self.once else add_to_bias
+        add(self.edit, current, shift, axis)
 
     def _refit(self, current: Value, twin: Value) -> None:
         """Refit all weights between the last sites and a current; its own ones last."""
@@ -171,10 +188,16 @@ class _Walk:
         axis = -1 if isinstance(op, ops.Linear) else -len(op.kernel) - 1
         places = Places.pick(missing.shape, axis, rows_for(op), self.seed)
         inputs = self._mean(node.inputs[0])
-        self.edit.change_op(node, refit(op, inputs, places.of(missing), places))
+        better = refit(op, inputs, places.of(missing), places)
+        if not self.once or better.bias is None:
+            self.edit.change_op(node, better)
+            return
+        shift = better.bias.data - (0.0 if op.bias is None else op.bias.data)
+        self.edit.change_op(node, replace(better, bias=op.bias))
+        self._shift(node.outputs[0], shift, axis)
 
     def _mean(self, value: Value) -> Numbers:
-        """Give the mean over the steps of a value."""
+        """Give what a value over time stands for."""
         mean = self.means.value(value)
         return mean if value.type.is_static else mean[0]
 
@@ -190,7 +213,7 @@ class _Walk:
         self._refit(current, twin)
         axis = channel_axis(current)
         wanted = _channel_mean(self.analog.value(twin), axis)
-        add_to_bias(self.edit, current, wanted - _channel_mean(self._mean(current), axis), axis)
+        self._shift(current, wanted - _channel_mean(self._mean(current), axis), axis)
 
 
 def _read_by_weights(node: Node) -> bool:
@@ -221,9 +244,9 @@ def _weights_of(current: Value) -> Node | None:
     return found[-1] if found else None
 
 
-def _over_time(value: Value, x: Numbers) -> Numbers:
-    """Give a train's mean as a train of one step."""
-    return x if value.type.is_static else x.mean(axis=0, keepdims=True)
+def _over_time(site: Node, x: Numbers) -> Numbers:
+    """Give what a train stands for as a train of one step."""
+    return x if site.outputs[0].type.is_static else decoded(site.op, x)[None]
 
 
 def _channel_mean(x: Numbers, axis: int) -> Vector:

@@ -16,12 +16,15 @@ class CheckConvertible(Pass):
     """What may stand between input and the last weights, and what may not.
 
     Linear maps, max-pools, ReLU, Clip(0, h); with ``gates`` also products of two values, and
-    Sigmoid as a factor of one (squeeze-excite).  What follows the last weights and the last neuron
+    Sigmoid as a factor of one (squeeze-excite); with ``functions`` everything but weights that
+    depend on data (deformable convolutions).  What follows the last weights and the last neuron
     (a softmax on the logits) runs on the decoded result.
     """
 
     gates: bool = True
     """whether the code to come carries gates: their values are no whole numbers"""
+    functions: bool = False
+    """whether the code to come carries any function of values"""
 
     name: ClassVar[str] = "check-convertible"
     promise: ClassVar[Promise] = Exactly(0.0)
@@ -51,6 +54,7 @@ class CheckConvertible(Pass):
             if node in inner
             and node in depends
             and not (carries_sums(node) or is_activation(node) or node in gated)
+            and not (self.functions and not isinstance(node.op, WEIGHTED))
         ]
 
 
@@ -67,10 +71,10 @@ def _inner(graph: Graph) -> set[Node]:
 def _problem(node: Node, is_gate: bool) -> Problem:
     kind = type(node.op).__name__
     expected = f"linear ops, {_MAXIMA}, ReLU, ReLU6, Clip, LeakyReLU, HardSigmoid"
-    remedy = "train the network with ReLU in this place"
+    remedy = "use recipe differential or lossless, or train the network with ReLU in this place"
     if is_gate:
         reason = f"{kind} is part of a gate, whose values are no whole numbers"
-        remedy = "use a recipe that takes gates: graded, rate, signed, phased or percentile"
+        remedy = "use another recipe: differential, lossless, graded, rate, signed or phased"
     elif isinstance(node.op, ops.Div | ops.Matmul | ops.Einsum):
         reason = f"{kind} of two values that both come from the input"
     elif isinstance(node.op, ops.Sigmoid):

@@ -13,7 +13,7 @@ from spikec.ir import Editor, Family, Graph, Stage
 from spikec.ir.layout import folded
 from spikec.pipeline import Context, Pass, first_of
 from spikec.runtime import trace
-from spikec.runtime.feed import bind_inputs
+from spikec.runtime.feed import bind_inputs, held
 from spikec.target import examine, layers_of, load_target, place
 from spikec.target.placement import NOTE
 from spikec.target.traffic import Events
@@ -50,7 +50,8 @@ class PlaceCores(Pass):
         """Give the mean number of events per step of each neuron."""
         if context.calibration is None or not self.samples:
             return None
-        inputs = first_of(graph, context.calibration, self.samples)
+        samples = first_of(graph, context.calibration, self.samples)
+        inputs = held(graph, samples, context.steps)
         neurons = [node for node in graph if node.op.family is Family.NEURON]
         names = [node.name for node in neurons]
         seen = trace(graph, inputs, "layerwise", record=names, steps=context.steps)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from spikec.ir import Array, Editor, Graph, Node, Op, Value, ops
-from spikec.ir.ops import BipolarIF, CumulativeSum, Difference, Impulse
+from spikec.ir import Array, Editor, Graph, Node, Op, ops
+from spikec.ir.ops import BipolarIF, CumulativeSum, Impulse
 from spikec.pipeline import Context, Exactly, Promise, check_option
 from spikec.pipeline.bounds import check_bounds
+from spikec.pipeline.once import deliver_once
 from spikec.pipeline.spiking import SpikingRewrite
+from spikec.pipeline.wholeness import rounded_between, sends_counts
 
 
 @dataclass(frozen=True)
@@ -24,19 +26,25 @@ class SpikeSum(SpikingRewrite):
 
     levels: int = 7
     """most quanta that a neuron sends or takes back in one step"""
+    within: int = 0
+    """steps in which every neuron can reach its highest level: those that could not in so few send
+    more quanta than ``levels``; 0: none does"""
 
     name: ClassVar[str] = "spike-sum"
     promise: ClassVar[Promise] = Exactly(1e-6)
     every_step: ClassVar[bool] = False
     keeps_signs: ClassVar[bool] = True
+    functions: ClassVar[bool] = True
+    telescopes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_option(f"{self.name}.levels", self.levels, 1, 2**24)
+        check_option(f"{self.name}.within", self.within, 0, 10**6)
 
     def apply(self, edit: Editor, context: Context) -> None:
-        sites = [node.op for node in edit.graph if isinstance(node.op, ops.QuantReLU)]
-        if all(site.amplitude is not None for site in sites):  # whole numbers, also over time
-            check_bounds(edit.graph, self.levels)
+        if sends_counts(edit.graph):  # also over time
+            sites = [node.op for node in edit.graph if isinstance(node.op, ops.QuantReLU)]
+            check_bounds(edit.graph, max(map(self._burst, sites), default=self.levels))
         super().apply(edit, context)
 
     def neuron(self, site: ops.QuantReLU, context: Context) -> Op:
@@ -48,10 +56,19 @@ class SpikeSum(SpikingRewrite):
             threshold=site.step,
             high=site.levels,
             low=site.low,
-            levels=self.levels,
+            levels=self._burst(site),
             v0=Array(v0, "float32"),
             amplitude=site.amplitude,
         )
+
+    def _burst(self, site: ops.QuantReLU) -> int:
+        """Give m, the most quanta per step."""
+        most = max(site.levels, -site.low)
+        return max(self.levels, -(-most // self.within) if self.within else 0)
+
+    def on_decoded(self, graph: Graph) -> set[Node]:
+        """In a network of whole numbers: what is none, whose rounded changes would not add up."""
+        return rounded_between(graph)
 
     def source(self) -> Op:
         return Impulse()
@@ -60,50 +77,5 @@ class SpikeSum(SpikingRewrite):
         return CumulativeSum()
 
     def settle(self, graph: Graph, edit: Editor) -> None:
-        """Deliver every bias once instead of at every step; estimates have theirs at every step."""
-        running = _running(graph)
-        for node in graph.nodes:
-            if node.inputs and not node.inputs[0].type.is_static and node not in running:
-                _bias_once(edit, node)
-
-
-def _running(graph: Graph) -> set[Node]:
-    """Give the nodes that see sums over all steps so far, instead of what one step brings."""
-    found: set[Node] = set()
-    for node in graph:
-        before = [value.producer for value in node.inputs]
-        summed = any(n in found or isinstance(n.op, CumulativeSum) for n in before)
-        if summed and not isinstance(node.op, Difference):
-            found.add(node)
-    return found
-
-
-def _bias_once(edit: Editor, node: Node) -> None:
-    op = node.op
-    match op:
-        case ops.Linear(bias=Array() as bias):
-            shape: tuple[int, ...] = (-1,)
-            bare: Op = replace(op, bias=None)
-        case ops.Conv(bias=Array() as bias) | ops.ConvTranspose(bias=Array() as bias):
-            shape, bare = (-1, *(1,) * len(op.kernel)), replace(op, bias=None)
-        case ops.Scale(shift=Array() as bias):
-            shape, bare = (-1, *(1,) * (-op.axis - 1)), replace(op, shift=None)
-        case _:
-            return
-    edit.change_op(node, bare)
-    rank = node.outputs[0].type.rank
-    full = bias.data.reshape(shape)
-    full = full.reshape((1,) * (rank - 1 - full.ndim) + full.shape)
-    nodes = edit.graph.nodes
-    following = nodes[nodes.index(node) + 1]
-    readers = tuple(node.outputs[0].users)
-
-    def add(op: Op, *operands: Value, name: str) -> Value:
-        return edit.add(
-            op, *operands, name=f"{node.name}_{name}", sources=(node,), before=following
-        )
-
-    once = add(Impulse(), add(ops.Constant(Array(full)), name="bias"), name="bias_once")
-    total = add(ops.Add(), node.outputs[0], once, name="current")
-    for reader in readers:
-        edit.rewire(reader, [total if v is node.outputs[0] else v for v in reader.inputs])
+        """Deliver every bias once instead of at every step."""
+        deliver_once(graph, edit)

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from spikec.ir import Array, Editor, Node, ops
+from spikec.ir import Array, Editor, Graph, Node, ops
 from spikec.ir.edit import copied
 from spikec.pipeline import Approximately, Context, Pass, Promise
 from spikec.pipeline.bounds import STEPS_EXACT, check_bounds
 from spikec.pipeline.formats import WeightFormat
 from spikec.pipeline.grids import Whole
-from spikec.pipeline.roles import is_site, suffix
+from spikec.pipeline.roles import feeds_product, is_site, real_numbers, suffix
 from spikec.pipeline.whole import WholeCopy
 
 
@@ -23,7 +23,9 @@ class WholeNumbers(Pass):
 
     A site then sends counts k; its value round(s / g) g k is folded into the next weights.  What
     comes before the first site stays in real numbers and is rounded to the grid once; what comes
-    out is scaled back.  From there on every number is whole, so that equality is equality.
+    out is scaled back.  A function between sites is computed in real numbers of whole ones, and
+    the site behind it rounds to its own step.  From there on every number is whole, so that
+    equality is equality.
     """
 
     bits: int = 8
@@ -45,12 +47,22 @@ class WholeNumbers(Pass):
 
 
 class _Rewrite(WholeCopy):
+    def __init__(self, source: Graph, tail: set[Node], by: str, weights: WeightFormat) -> None:
+        super().__init__(source, tail, by, weights)
+        self.real = real_numbers(source)
+
+    def is_real(self, node: Node) -> bool:
+        return node in self.real
+
     def is_site(self, node: Node) -> bool:
         return is_site(node)
 
     def site(self, node: Node, reached: bool) -> None:
         op: Any = node.op
         z = node.inputs[0]
+        if z.producer in self.real or (reached and feeds_product(node)):  # of one unit in all
+            self._rounding(node)
+            return
         grid = self.grids.choice.of(z)
         if z in self.grids.real:  # no weight in whole numbers reaches here: the step sets the grid
             grid = op.step.data.astype(np.float64) / self.grids.format.largest
@@ -62,3 +74,23 @@ class _Rewrite(WholeCopy):
             whole, self.grids.current(z, grid), name=node.name, location=node.location
         )
         self.grids.counts[node.outputs[0]] = Whole(counts, step * grid, max(op.levels, -op.low))
+
+    def _rounding(self, node: Node) -> None:
+        """Round a function's value to counts before it is sent: then all changes are whole."""
+        op: Any = node.op
+        one = Array(np.float32(1))
+        counted = ops.Quantise(op.step, op.low, op.levels, one)
+        rounded = self.edit.add(
+            counted,
+            self._real(node.inputs[0]),
+            name=f"{node.name}_rounded",
+            location=node.location,
+        )
+        counts = self.edit.add(
+            ops.QuantReLU(one, op.levels, one, op.low),
+            rounded,
+            name=node.name,
+            location=node.location,
+        )
+        step = op.step.data.astype(np.float64)
+        self.grids.counts[node.outputs[0]] = Whole(counts, step, max(op.levels, -op.low))

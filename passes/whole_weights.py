@@ -118,10 +118,15 @@ def _is_done(node: Node, counted: bool, whole_thresholds: bool) -> bool:
     return not counted or all(is_whole(array) for array in held)
 
 
+OTHERS = "recipes rate, signed, graded, phased; lossless and sigma-delta are whole by themselves"
+
+
 def _check(neurons: list[Node]) -> None:
     kinds = ", ".join(kind.__name__ for kind in UNITS)
     problems = [
-        Problem(f"{type(node.op).__name__} cannot be written in other units", node.place, kinds)
+        Problem(
+            f"{type(node.op).__name__} cannot be written in other units", node.place, kinds, OTHERS
+        )
         for node in neurons
         if type(node.op) not in UNITS
     ]

@@ -26,6 +26,9 @@ STEPS = {
     "phased": 8,
     "graded": 4,
     "lossless": 24,
+    "few-spikes": 6,
+    "differential": 8,
+    "sigma-delta": 4,
 }
 WORST = {"percentile": 5.0}
 """points that a recipe may lose here; 1.5 where nothing is said"""

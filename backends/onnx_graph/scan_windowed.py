@@ -70,7 +70,8 @@ def sigma_delta(op: ops.SigmaDelta, at: Step) -> tuple[Named, str]:
     change = at("Sub", at.clipped(wanted, op.low, op.high), sent)
     large = at("GreaterOrEqual", at("Abs", change), at.number(op.deadband))
     e = at("Where", large, change, at.number(0))
-    return {"v": sigma, "sent": at("Add", sent, e)}, at("Mul", s, e)
+    amplitude = s if op.amplitude is None else at.get("amplitude")
+    return {"v": sigma, "sent": at("Add", sent, e)}, at("Mul", amplitude, e)
 
 
 RULES: Mapping[type[ops.Op], ScanRule] = {

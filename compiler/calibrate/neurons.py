@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.ir import Array, B, Sizes, T, TensorType
-from spikec.ir.ops import IntegrateFire, MultiThreshold, QuantReLU
+from spikec.ir import Array, B, Op, Sizes, T, TensorType
+from spikec.ir.ops import Differential, IntegrateFire, MultiThreshold, QuantReLU
 
 Numbers = NDArray[Any]
 Vector = NDArray[np.float64]
 Pairs = list[tuple[Vector, Vector]]
-Site = IntegrateFire | MultiThreshold | QuantReLU
-SITES = (IntegrateFire, MultiThreshold, QuantReLU)
+Site = IntegrateFire | MultiThreshold | Differential | QuantReLU
+SITES = (IntegrateFire, MultiThreshold, Differential, QuantReLU)
 PROMPTNESS = 0.3
 """weight of an event's lateness beside the error of the mean"""
 FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.15, 1.3)
@@ -77,8 +77,8 @@ class Layer:
         """Fit the shift, and give the mean square of what is then wrong.
 
         Events that come late, or early, make the next layers err while they are on their way; with
-        S[t] the events' sum up to step t, and a the wanted mean,
-        error = (S[T]/T - a)² + 0.3 mean_t (S[t]/T - a t/T)²
+        r[t] what the events up to step t stand for (their mean; Σ y[τ]/τ in the differential
+        code), and a the wanted value, error = (r[T] - a)² + 0.3 mean_t (t/T)² (r[t] - a)²
         (the first part up to a factor and a constant where ``scale_matters`` is false).
         Channels that are silent in the analog network keep their bias.
         """
@@ -110,12 +110,16 @@ class Layer:
         kind, sizes = TensorType((T, B, len(shift))), Sizes(len(self.wanted), 1)
         state = layer.initial((kind,), sizes, dtype)
         total, late = np.zeros_like(self.current[0]), np.zeros(len(shift))
+        once = delivers_once(layer)
         for time, current in enumerate(self.current, start=1):
-            state, (sent,) = layer.step(state, ((current + added)[None],), time)
-            total += sent[0]
-            behind = total - self.wanted * dtype.type(time)
+            x = current + added if time == 1 or not once else current
+            state, (sent,) = layer.step(state, (x[None],), time)
+            total += sent[0] / dtype.type(time) if once else sent[0]
+            sums = total * dtype.type(time) if once else total
+            behind = sums - self.wanted * dtype.type(time)
             late += np.einsum("rc,rc->c", behind, behind)
-        return Answer(total / dtype.type(steps), late / (len(self.wanted) * steps**3))
+        mean = total if once else total / dtype.type(steps)
+        return Answer(mean, late / (len(self.wanted) * steps**3))
 
 
 @dataclass(frozen=True)
@@ -123,9 +127,22 @@ class Answer:
     """What a layer sends."""
 
     mean: Numbers
-    """S[T] / T [rows, channels]"""
+    """r[T] [rows, channels]"""
     lateness: Vector
-    """mean over steps and rows of (S[t]/T - a t/T)²"""
+    """mean over steps and rows of (t/T)² (r[t] - a)²"""
+
+
+def delivers_once(op: Op) -> bool:
+    """Tell whether constants come once, at the first step, in the code of these neurons."""
+    return isinstance(op, Differential)
+
+
+def decoded(op: Op, events: Numbers) -> Numbers:
+    """Give what a whole train [steps, ...] stands for: Σ y[t]/t, or the mean."""
+    if not delivers_once(op):
+        return np.asarray(events.mean(axis=0))
+    times = np.arange(1, len(events) + 1).reshape(-1, *(1,) * (events.ndim - 1))
+    return np.asarray((events / times.astype(events.dtype)).sum(axis=0))
 
 
 def _mean_square(found: Numbers, wanted: Numbers) -> Vector:
@@ -173,7 +190,7 @@ def with_scale(op: Site, scale: Vector, share: Vector, axis: int) -> Site:
             return replace(op, step=wide(scale))
         case IntegrateFire():
             return replace(op, threshold=wide(scale), v0=wide(share * scale))
-        case MultiThreshold():
+        case MultiThreshold() | Differential():
             largest = scale * 2.0 ** (op.count - 1)
             return replace(op, threshold=wide(largest), v0=wide(share * scale))
 
@@ -184,7 +201,7 @@ def _smallest(op: Site) -> Numbers:
             return op.step.data
         case IntegrateFire():
             return op.threshold.data
-        case MultiThreshold():
+        case MultiThreshold() | Differential():
             return op.quantum.data
 
 

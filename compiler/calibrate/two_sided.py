@@ -21,9 +21,10 @@ def two_sided_step(seen: Histogram, low: int, high: int) -> Vector:
     largest = np.max(needed, axis=0)
     alive = largest > 0
     best, chosen = np.full(len(largest), np.inf), np.ones(len(largest))
+    centres = seen.centres
     for share in np.linspace(0.05, 1, CANDIDATES):
         step = share * np.where(alive, largest, 1.0)[:, None]
-        error = step * np.clip(np.floor(seen.centres / step + 0.5), low, high) - seen.centres
+        error = step * np.clip(np.floor(centres / step + 0.5), low, high) - centres
         cost = (seen.counts * error**2).sum(axis=1)
         better = cost < best
         best, chosen = np.where(better, cost, best), np.where(better, step[:, 0], chosen)

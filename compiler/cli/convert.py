@@ -64,7 +64,7 @@ def convert(
     from spikec import api
     from spikec.conversion import read_recipe
     from spikec.pipeline import parse_pipeline
-    from spikec.pipeline.recipes import Rounding, check_steps
+    from spikec.pipeline.recipe import Rounding, check_steps
     from spikec.registry import pass_by_name
 
     screen = Screen(as_json=as_json, quiet=quiet)

@@ -69,7 +69,7 @@ def energy(
     """Count every operation of every sample exactly, and price it; labels are not needed."""
     from spikec.energy.catalog import load_profile
     from spikec.ir.atomic import check_replaceable
-    from spikec.pipeline.recipes import check_steps
+    from spikec.pipeline.recipe import check_steps
 
     form = _form(format_, as_json=as_json, csv=csv)
     screen = Screen(as_json=as_json, quiet=quiet)

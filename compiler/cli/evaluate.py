@@ -51,7 +51,7 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Measure a program: accuracy by step, agreement with the network, events, rates."""
-    from spikec.pipeline.recipes import check_steps
+    from spikec.pipeline.recipe import check_steps
 
     screen = Screen(as_json=as_json, quiet=quiet)
     options: dict[str, Any] = {

@@ -12,7 +12,7 @@ from spikec.cli.options import Debug, Json, Quiet
 from spikec.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from spikec.pipeline.recipes import Recipe
+    from spikec.pipeline.recipe import Recipe
 
 
 def recipes(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:

@@ -62,7 +62,7 @@ def report(
 ) -> None:
     """Write a page that opens from disk: accuracy, events, rasters, thresholds, targets, passes."""
     from spikec.energy.catalog import load_profile
-    from spikec.pipeline.recipes import check_steps
+    from spikec.pipeline.recipe import check_steps
     from spikec.report.findings import Choice, gather
     from spikec.report.writing import check_page, check_pictures, write_page, write_pictures
 

@@ -31,12 +31,12 @@ from spikec.diagnosis.codes import READINGS, Reading
 from spikec.diagnosis.parts import Answers, Diagnosis, Sums
 from spikec.diagnosis.units import QUANTA, Units, units_of
 from spikec.evaluation import check_memory
-from spikec.ir import Editor, Graph, Node, Sizes, T, Value
+from spikec.ir import Editor, Graph, Node, Op, Sizes, T, Value
 from spikec.ir.edit import copied
 from spikec.ir.op import Family
 from spikec.ir.ops import LastStep
 from spikec.pipeline.roles import is_activation
-from spikec.runtime.feed import bind_inputs
+from spikec.runtime.feed import bind_inputs, held
 from spikec.runtime.layerwise import simulate
 
 Numbers = NDArray[Any]
@@ -45,8 +45,8 @@ COMFORTABLE = 256 << 20
 """bytes of decoded values at once where nobody has set a bound"""
 PER_NEURON = 40
 """bytes per neuron and sample: three arrays of float32 that wait, and float64 ones in the works"""
-BETWEEN = "_quantised"
-"""ends the names that quantise-between-weights gives"""
+ENDS = ("_quantised", "_sent", "_rounded")
+"""of the names that quantise-between-weights, quantise-operands and quantise-input give"""
 ONE = Sizes(1, 1)
 
 
@@ -155,9 +155,11 @@ def _analog(name: str, reference: Graph) -> tuple[Value | None, Node | None]:
     """Give the analog current of a layer and the activation behind it."""
     if name in reference and is_activation(reference[name]):
         return reference[name].inputs[0], reference[name]
-    source = name.removesuffix(BETWEEN)
-    if source != name and source in reference:
-        return reference[source].outputs[0], None
+    source = name
+    for end in ENDS:
+        source = source.removesuffix(end)
+        if source != name and source in reference:
+            return reference[source].outputs[0], None
     return None, None
 
 
@@ -185,10 +187,12 @@ class _Probe:
 
     def _both(self, layer: Layer) -> tuple[str, str]:
         node = self.edit.graph[layer.name]
-        return self._decoded(layer, node.inputs[0]), self._decoded(layer, node.outputs[0])
+        reading, op = layer.reading, layer.node.op
+        got = self._decoded(reading.intake(op), node.inputs[0])
+        return got, self._decoded(reading.readout(op), node.outputs[0])
 
-    def _decoded(self, layer: Layer, value: Value) -> str:
-        estimate = self.edit.add(layer.reading.readout(layer.node.op), value)
+    def _decoded(self, readout: Op, value: Value) -> str:
+        estimate = self.edit.add(readout, value)
         last = self.edit.add(LastStep(-estimate.type.rank), estimate)
         self.edit.output("decoded", last)
         return last.name
@@ -200,7 +204,7 @@ class _Probe:
         if not self.names:
             return {}
         graph = self.edit.graph
-        feed = bind_inputs(graph, dict(block), steps, "float32")
+        feed = bind_inputs(graph, held(graph, block, steps), steps, "float32")
         wanted = frozenset(name for pair in self.names.values() for name in pair)
         values = simulate(graph, feed, wanted, memory=memory).values
         return {name: (values[got], values[sent]) for name, (got, sent) in self.names.items()}

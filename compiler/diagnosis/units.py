@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.ir import Array, Graph, Node, Op
-from spikec.ir.ops import BipolarIF, IntegrateFire, MultiThreshold, PhasedFire, QuantReLU
+from spikec.ir.ops import (
+    BipolarIF,
+    IntegrateFire,
+    MultiThreshold,
+    PhasedFire,
+    QuantReLU,
+    SigmaDelta,
+)
 
 Numbers = NDArray[Any]
 Quanta = Mapping[str, Any]
@@ -50,8 +57,8 @@ def counted(quanta: Quanta, graph: Graph) -> dict[str, Any]:
 
 def units_of(node: Node, recorded: Quanta) -> Units | None:
     """Give the units of a layer; None where its whole numbers cannot be read."""
-    amplitude = _amplitude(node.op)
-    if amplitude is None:
+    amplitude = _amplitude(node.op) if type(node.op) in _QUANTA else None
+    if amplitude is None:  # other neurons have no way to send counts
         return Units(np.ones(()), np.ones(()))
     if node.name not in recorded:
         return None
@@ -73,4 +80,5 @@ _QUANTA: Mapping[type[Op], Callable[[Any], Array]] = {
     **dict.fromkeys((IntegrateFire, BipolarIF, PhasedFire), lambda op: op.threshold),
     MultiThreshold: lambda op: op.quantum,
     QuantReLU: lambda op: op.step,
+    SigmaDelta: lambda op: op.step_size,
 }

@@ -18,11 +18,14 @@ from spikec.energy.price import Parts, price, unpriced
 from spikec.energy.profile import Profile
 from spikec.energy.result import Energy, Spread
 from spikec.energy.standby import standby
-from spikec.ir import ops
+from spikec.ir import Node, ops
+from spikec.ir.op import Family
 from spikec.target.placement import placement_of
 
 WEIGHTED = (ops.Linear, ops.Conv, ops.ConvTranspose, ops.DeformConv)
 """ops that the literature calls layers"""
+FUNCTIONS = (Family.ACTIVATION, Family.NORM)
+COMPARISONS = (ops.Quantise, ops.Round, ops.Floor, ops.Clip, ops.ReLU, ops.Abs, ops.Neg)
 
 
 def estimate(found: Measured, profile: str | os.PathLike[str] | Profile = DEFAULT) -> Energy:
@@ -54,7 +57,14 @@ def estimate(found: Measured, profile: str | os.PathLike[str] | Profile = DEFAUL
         convention=literature(found.rows),
         static=None if prices.static is None else standby(found, prices.static, placement),
         unpriced=unpriced(counts, prices, placed=placement is not None),
+        functions=tuple(row.node.name for row in found.rows if _is_function(row.node)),
     )
+
+
+def _is_function(node: Node) -> bool:
+    """Tell whether a smooth function runs at every step; rounding and bounds are comparisons."""
+    timed = any(not value.type.is_static for value in node.inputs)
+    return timed and node.op.family in FUNCTIONS and not isinstance(node.op, COMPARISONS)
 
 
 def literature(rows: tuple[Row, ...]) -> Convention:

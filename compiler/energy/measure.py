@@ -15,7 +15,7 @@ from spikec.energy.routes import routes_of
 from spikec.errors import UsageError
 from spikec.evaluation import block_size, check_memory
 from spikec.ir import Graph
-from spikec.runtime.feed import bind_inputs
+from spikec.runtime.feed import bind_inputs, held
 from spikec.runtime.layerwise import simulate
 
 Numbers = NDArray[Any]
@@ -73,7 +73,7 @@ def measure(
     graph, timed = program.graph, steps if program.neurons else None
     done = 0
     for block in blocks(inputs, block_size(graph, counter.names, steps)):
-        feed = bind_inputs(graph, dict(block), timed, "float32")
+        feed = bind_inputs(graph, held(graph, block, steps), timed, "float32")
         size = len(next(iter(block.values())))
         counter.see(simulate(graph, feed, counter.names, memory=memory).values, size)
         done += size

@@ -166,6 +166,8 @@ class Energy:
     """None where the profile has no static power"""
     unpriced: Mapping[str, float]
     """operations that were counted, and that the profile has no figure for"""
+    functions: tuple[str, ...] = ()
+    """norms and smooth activations that are evaluated at every step, by name"""
 
     @property
     def total_pj(self) -> float:
@@ -216,6 +218,7 @@ class Energy:
             "first_layer": asdict(self.first_layer),
             "convention": self.convention.to_json(),
             "unpriced": {name: _real(number) for name, number in self.unpriced.items()},
+            "functions": list(self.functions),
             "layers": [layer.to_json() for layer in self.layers],
         }
 

@@ -20,6 +20,8 @@ WORDS = {
     "others": "functions and comparisons",
 }
 """counts that a profile may have no price for"""
+SHOWN = 4
+"""functions that a note names"""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,10 @@ def notes(energy: Energy) -> Iterator[str]:
     ]
     if told:
         yield f"counted, but without a price in {energy.profile.name}: {', '.join(told)}"
+    if energy.functions:
+        count, shown = len(energy.functions), ", ".join(energy.functions[:SHOWN])
+        more = ", …" if count > SHOWN else ""
+        yield f"functions of what has been decoded, at every step: {count} ({shown}{more})"
     if energy.total_pj == 0:
         yield "no event came, or nothing that happened has a price"
 

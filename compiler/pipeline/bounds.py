@@ -65,7 +65,8 @@ class Bound:
         return Bound(min(ends), max(ends), self.burst * abs(factor))
 
 
-Rule = Callable[[Node, list[Bound]], Bound]
+Rule = Callable[[Node, list[Bound]], Bound | None]
+"""gives None for what is computed in real numbers"""
 
 
 def check_bounds(
@@ -97,7 +98,10 @@ def check_bounds(
         elif isinstance(node.op, ops.Quantise) and _sends_counts(node.op.amplitude):
             known[node] = Bound.of(node.op.low, node.op.high, 0)
         elif inputs and type(node.op) in BOUNDS:
-            known[node] = bound = BOUNDS[type(node.op)](node, inputs)
+            found = BOUNDS[type(node.op)](node, inputs)
+            if found is None:
+                continue
+            known[node] = bound = found
             if bound.most >= limit and all(b.most < limit for b in inputs):
                 problems.append(_problem(node, f"sums of up to {bound.most:.3g}", limit))
     if problems:
@@ -154,7 +158,7 @@ def sums_of(op: Weighted) -> tuple[Vector, Vector]:
     return up, down
 
 
-def _factor(node: Node, inputs: list[Bound]) -> Bound:
+def _factor(node: Node, inputs: list[Bound]) -> Bound | None:
     if isinstance(node.op, ops.Scale):
         shift = node.op.shift
         most = 0.0 if shift is None else float(np.abs(shift.data).max())
@@ -162,12 +166,38 @@ def _factor(node: Node, inputs: list[Bound]) -> Bound:
             -most, most, 0.0
         )
     constants = [v.producer.op for v in node.inputs if isinstance(v.producer.op, ops.Constant)]
+    if not constants:
+        return None
     factors = np.concatenate([c.value.data.reshape(-1) for c in constants])
     return _scaled(inputs[0], factors.astype(np.float64))
 
 
 def _scaled(x: Bound, factors: Vector) -> Bound:
     return x.times(float(factors.max(initial=0))) | x.times(float(factors.min(initial=0)))
+
+
+def _product(node: Node, inputs: list[Bound]) -> Bound | None:
+    """Σ a b over so many pairs, as a[t] B[t] + A[t-1] b[t] over time."""
+    if len(inputs) < 2:
+        return None
+    a, b = inputs
+    pairs = _pairs(node)
+    ends = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
+    largest_a, largest_b = max(a.high, -a.low), max(b.high, -b.low)
+    burst = pairs * (a.burst * largest_b + largest_a * b.burst)
+    return Bound.of(pairs * min(ends), pairs * max(ends), burst)
+
+
+def _pairs(node: Node) -> int:
+    """Give how many products each element of a product sums up."""
+    first, second = node.input_types
+    if isinstance(node.op, ops.Einsum):
+        left, _, right = node.op.equation.replace(" ", "").partition("->")
+        letters = zip(left.replace(",", ""), (*first.dims, *second.dims), strict=True)
+        sizes = [dim for letter, dim in dict(letters).items() if letter not in right]
+    else:
+        sizes = [first.dims[-1]]
+    return prod(dim for dim in sizes if isinstance(dim, int))
 
 
 def _pool(node: Node, inputs: list[Bound]) -> Bound:
@@ -208,6 +238,7 @@ BOUNDS: Mapping[type[Op], Rule] = {
     **dict.fromkeys((ops.MaxPool, ops.AdaptiveMaxPool, ops.ReduceMax), _maximum),
     ops.Neg: lambda node, inputs: inputs[0].times(-1),
     **dict.fromkeys((ops.Mul, ops.Scale), _factor),
+    **dict.fromkeys((ops.Matmul, ops.Einsum), _product),
     Impulse: lambda node, inputs: Bound.of(inputs[0].low, inputs[0].high, np.inf),
     ops.SumPool: _pool,
     ops.ReduceSum: _reduction,

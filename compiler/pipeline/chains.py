@@ -15,7 +15,7 @@ import numpy as np
 from spikec.ir import Graph, Node, Value, ops
 from spikec.pipeline.bounds import EXACT, sums_of
 from spikec.pipeline.means import MEANS, as_sum
-from spikec.pipeline.roles import MAXIMUM, is_site, suffix
+from spikec.pipeline.roles import MAXIMUM, is_site, real_numbers, suffix
 from spikec.pipeline.weights import MOVES, Weighted, inputs_of, reach_of
 
 MARGIN = 1.25
@@ -36,7 +36,7 @@ class Extent:
 
 
 REAL = Extent(inf, counted=False, signed=True)
-"""A value in front of all sites."""
+"""A value in front of all sites, or of a function."""
 
 
 class Chains:
@@ -47,6 +47,7 @@ class Chains:
         self.levels = levels
         self.weight = 2.0 ** (bits - 1) - 1
         self.behind = suffix(graph)
+        self.real = real_numbers(graph)
         self.chosen: dict[Value, Extent] = {}
         self.extents: dict[Value, Extent] = {}
 
@@ -63,7 +64,8 @@ class Chains:
         """Tell whether a reader takes a current in whatever units its own reader has."""
         if isinstance(reader.op, ops.Neg):
             return all(map(self.reads_as_it_is, reader.outputs[0].users))
-        return is_site(reader) or isinstance(reader.op, ops.Output) or reader in self.behind
+        last = isinstance(reader.op, ops.Output) or reader in self.behind
+        return is_site(reader) or last or reader in self.real
 
     def _measure(self) -> None:
         """Follow the sites, and rounded inputs, through the graph."""
@@ -81,6 +83,8 @@ class Chains:
 
     def _extent(self, node: Node) -> Extent:
         op = node.op
+        if node in self.real:
+            return REAL
         if isinstance(op, ops.QuantReLU):
             return Extent(max(op.levels, -op.low), counted=True, signed=op.low < 0)
         if isinstance(op, ops.Quantise):

@@ -2,106 +2,18 @@
 
 from __future__ import annotations
 
-import operator
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from spikec.errors import UsageError
 from spikec.ir import Graph
-from spikec.ir.ops import BipolarIF, PhasedFire
+from spikec.ir.ops import FewSpikes, PhasedFire
 from spikec.pipeline.base import check_option
+from spikec.pipeline.recipe import FITTED, Recipe, tuned
+from spikec.pipeline.recipes_whole import LosslessRecipe, SigmaDeltaRecipe
 
-FOLDED = "fold-constants,fold-batchnorm,nearest-to-gather,split-activations"
-FITTED = "calibrate-neurons{samples=1024,search=true,refit=true}"
-"""weights and quantisers, or neurons of few steps, fitted to what reaches them"""
-
-
-def tuned(epochs: int) -> str:
-    """Give the pass that tunes a quantised network as a whole, with a comma in front."""
-    return f",tune-quantised{{epochs={epochs}}}" if epochs else ""
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """Which numbers of a program become whole, whatever the recipe."""
-
-    weight_bits: int | None = None
-    """bits of a weight; thresholds and biases come to the same grid"""
-    input_bits: int | None = None
-    """bits of an analog input"""
-    weight_options: str = ""
-    """further options of the pass whole-weights: ``per=layer,sign=mixed-even``"""
-
-    def __post_init__(self) -> None:
-        if self.weight_options and self.weight_bits is None:
-            raise UsageError(
-                f"weights with {self.weight_options}, but of no number of bits",
-                remedy="--weight-bits 8 (weight_bits=8)",
-            )
-
-    @property
-    def entrance(self) -> str:
-        """The pass that rounds inputs, in front of all that is fitted to them."""
-        return "" if self.input_bits is None else f"quantise-input{{bits={self.input_bits}}}"
-
-    @property
-    def weights(self) -> str:
-        """The pass that rounds weights."""
-        more = f",{self.weight_options}" if self.weight_options else ""
-        bits = self.weight_bits
-        return "" if bits is None else f"whole-weights{{bits={bits}{more}}}"
-
-
-@dataclass(frozen=True)
-class Recipe(ABC):
-    """A way to make a network spiking; its fields are its options."""
-
-    average_pools: bool = False
-    """average pools in the place of max-pools: another network, compared with the given one"""
-
-    name: ClassVar[str]
-    about: ClassVar[str]
-    needs: ClassVar[str]
-    """what a target must be able to do"""
-    gates: ClassVar[bool] = True
-    """whether the code carries products of two values, and sigmoids in front of them"""
-
-    @abstractmethod
-    def tail(self, steps: int) -> str:
-        """Give the passes behind the canonical form."""
-
-    def pipeline(self, steps: int, rounding: Rounding | None = None) -> str:
-        """Give the whole pipeline as text."""
-        rounding = rounding or Rounding()
-        passes = (
-            self._canonical(),
-            rounding.entrance,
-            self.tail(steps),
-            self.rounded(rounding),
-            "remove-dead",
-        )
-        return ",".join(filter(None, passes))
-
-    def rounded(self, rounding: Rounding) -> str:
-        """Give the pass that rounds weights, behind all the others."""
-        return rounding.weights
-
-    def _canonical(self) -> str:
-        check = "check-convertible" if self.gates else "check-convertible{gates=false}"
-        kept = f"remove-dead,{check},keep-reference"
-        if self.average_pools:  # what is kept has its maxima, where it had them
-            return f"{FOLDED},{kept},average-pools"
-        return f"{FOLDED},pool-before-activation,{kept}"
-
-    def program_steps(self, graph: Graph, steps: int) -> int:
-        """Give the steps that the whole program takes."""
-        return steps
-
-    def settled_by(self, graph: Graph, steps: int) -> int:
-        """Give a step by which the outputs have certainly come to rest."""
-        return self.program_steps(graph, steps)
+FEW_STEPS = 4
+"""up to which thresholds are searched; later, smaller ones only cost events"""
 
 
 @dataclass(frozen=True)
@@ -212,6 +124,29 @@ class PhasedRecipe(Recipe):
 
 
 @dataclass(frozen=True)
+class FewSpikesRecipe(Recipe):
+    """As ``phased``, but K steps say 2^K - 1 levels; how many steps are asked for plays no part."""
+
+    bits: int = 6
+    """K, the steps of a window and the binary digits of an activation"""
+    tune: int = 0
+    """as for ``phased``"""
+
+    name: ClassVar[str] = "few-spikes"
+    about: ClassVar[str] = "a window of K steps per layer sends K binary digits"
+    needs: ClassVar[str] = "binary spikes, layers that know their window and double what they hold"
+
+    def tail(self, steps: int) -> str:
+        check_option(f"{self.name}.bits", self.bits, 1, 16)
+        fitted = f"{FITTED}{tuned(self.tune)}"
+        scales = f"thresholds{{levels={2**self.bits - 1}}}"
+        return f"{scales},{fitted},short-steps,spike-few{{bits={self.bits}}}"
+
+    def program_steps(self, graph: Graph, steps: int) -> int:
+        return self.bits * (1 + _depth(graph))
+
+
+@dataclass(frozen=True)
 class GradedRecipe(Recipe):
     """Several power-of-two thresholds per step: near lossless in 2 to 4 steps."""
 
@@ -228,52 +163,31 @@ class GradedRecipe(Recipe):
 
 
 @dataclass(frozen=True)
-class LosslessRecipe(Recipe):
-    """A whole-number network with L levels, and neurons that settle on exactly its values."""
+class DifferentialRecipe(Recipe):
+    """Events correct a decoded mean; any function of values may stand between the neurons."""
 
-    levels: int = 15
-    burst: int = 7
-    bits: int = 8
-    between: int = 15
-    """levels of each sign of currents between weights, where there is no activation"""
-    tune: int = 0
-    """as for ``phased``: minutes, for little where there are 15 levels"""
+    n: int = 4
+    """levels of each sign, θ to θ/2^(n-1), of neurons behind ReLU"""
+    signed: int = 8
+    """those of neurons in front of weights and products that read signed values"""
+    rule: str = "ti"
+    """how θ is found, as for ``thresholds``"""
 
-    name: ClassVar[str] = "lossless"
-    about: ClassVar[str] = "equals its quantised network bit for bit once settled"
-    needs: ClassVar[str] = "signed spikes of up to `burst` quanta, soft reset, a counter"
-    gates: ClassVar[bool] = False
+    name: ClassVar[str] = "differential"
+    about: ClassVar[str] = "corrections of a decoded mean: few events at T=8; transformers"
+    needs: ClassVar[str] = "signed events of n powers of two, division by the step, a float state"
+    functions: ClassVar[bool] = True
+    bounded: ClassVar[bool] = False
 
     def tail(self, steps: int) -> str:
+        check_option(f"{self.name}.signed", self.signed, 1, 16)
+        search = str(steps <= FEW_STEPS).lower()
         return (
-            f"thresholds{{levels={self.levels}}},"
-            f"quantise-between-weights{{levels={self.between},bits={self.bits}}},"
-            f"{FITTED}{tuned(self.tune)},"
-            f"whole-numbers{{bits={self.bits}}},fold-constants,"
-            f"spike-sum{{levels={self.burst}}}"
+            f"thresholds{{levels=64,rule={self.rule}}},"
+            f"quantise-operands{{levels={max(2 ** (self.signed - 1) - 1, 1)}}},"
+            f"spike-differential{{n={self.n},signed={self.signed}}},"
+            f"calibrate-neurons{{samples=1024,search={search},refit=true}}"
         )
-
-    def rounded(self, rounding: Rounding) -> str:
-        """Weights are whole already, of ``bits`` bits."""
-        bits = rounding.weight_bits
-        if bits not in (None, self.bits):
-            raise UsageError(
-                f"weights of {bits} bits, with recipe {self.name}",
-                expected=f"those of the recipe, {self.bits}",
-                remedy=f"recipe={self.name}{{bits={bits}}}",
-            )
-        if rounding.weight_options:
-            raise UsageError(
-                f"weights with {rounding.weight_options}, with recipe {self.name}",
-                expected=f"the options of the recipe: {self.name}{{bits=...}}",
-                remedy="leave them out, or use another recipe",
-            )
-        return ""
-
-    def settled_by(self, graph: Graph, steps: int) -> int:
-        """Each layer has come to rest one way or another through all of its levels."""
-        spans = [n.op.high - n.op.low for n in graph if isinstance(n.op, BipolarIF)]
-        return max(steps, max(spans, default=0) * (len(spans) + 1))
 
 
 def _depth(graph: Graph) -> int:
@@ -281,19 +195,8 @@ def _depth(graph: Graph) -> int:
     depth: dict[str, int] = {}
     for node in graph:
         before = max((depth[value.producer.name] for value in node.inputs), default=0)
-        depth[node.name] = before + isinstance(node.op, PhasedFire)
+        depth[node.name] = before + isinstance(node.op, PhasedFire | FewSpikes)
     return max(depth.values(), default=0)
-
-
-def check_steps(steps: object) -> int:
-    """Give the number of steps, or say what is wrong with it."""
-    try:
-        count = 0 if isinstance(steps, bool) else operator.index(steps)  # type: ignore[arg-type]
-    except TypeError:  # NumPy's integers have an index, its longer arrays pretend to
-        count = 0
-    if not 1 <= count <= 100_000:
-        raise UsageError(f"steps = {steps!r}", expected="a whole number from 1 to 100000")
-    return count
 
 
 RECIPES: Mapping[str, type[Recipe]] = {
@@ -304,7 +207,10 @@ RECIPES: Mapping[str, type[Recipe]] = {
         RateRecipe,
         SignedRecipe,
         PhasedRecipe,
+        FewSpikesRecipe,
         LosslessRecipe,
         GradedRecipe,
+        DifferentialRecipe,
+        SigmaDeltaRecipe,
     )
 }

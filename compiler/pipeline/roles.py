@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spikec.ir import Graph, Node, Op, ops
+from spikec.pipeline.weights import MOVES
 
 LINEAR: tuple[type[Op], ...] = (
     *(ops.Linear, ops.Conv, ops.ConvTranspose, ops.Scale),
@@ -19,6 +20,9 @@ _OTHERS: tuple[type[Op], ...] = (ops.QuantReLU, ops.Input, ops.Output, ops.Const
 
 MAXIMUM: tuple[type[Op], ...] = (ops.MaxPool, ops.AdaptiveMaxPool, ops.ReduceMax)
 """Ops that become exact by the difference of cumulative maxima."""
+
+PRODUCTS: tuple[type[Op], ...] = (ops.Matmul, ops.Einsum)
+"""Ops that multiply and sum; linear in one operand where the others are constant."""
 
 WEIGHTED: tuple[type[Op], ...] = (ops.Linear, ops.Conv, ops.ConvTranspose, ops.DeformConv)
 
@@ -88,6 +92,39 @@ def suffix(graph: Graph) -> set[Node]:
         body = bool(node.inputs) and not isinstance(node.op, ops.Output)
         starts = isinstance(node.op, ops.Scale) or not (carries_sums(node) or node in inner)
         if body and node not in to_site and (behind or starts):
+            found.add(node)
+    return found
+
+
+def real_numbers(graph: Graph) -> set[Node]:
+    """Give what lies between sites and is no whole number of anything: functions and products.
+
+    Where there are any, sums, moves and pools of what weights have given belong to them: there no
+    current needs a unit.  What is made of events alone, and what comes before them, does not.
+    """
+    inner = behind(graph, lambda n: is_site(n) or isinstance(n.op, ops.Quantise)) - suffix(graph)
+    functions = {n for n in inner if not (carries_sums(n) or isinstance(n.op, ops.Quantise))}
+    if not functions:
+        return set()
+    return functions | {n for n in _dense(graph, inner) if _is_plain(n) and n.outputs}
+
+
+def feeds_product(node: Node) -> bool:
+    """Tell whether a product reads what this gives, moved or not."""
+    users = {user for value in node.outputs for user in value.users}
+    return any(
+        isinstance(user.op, PRODUCTS) or (isinstance(user.op, MOVES) and feeds_product(user))
+        for user in users
+    )
+
+
+def _dense(graph: Graph, inner: set[Node]) -> set[Node]:
+    """Give the nodes whose results weights or functions have a part in."""
+    found: set[Node] = set()
+    for node in graph:
+        made = isinstance(node.op, WEIGHTED) or not carries_sums(node)
+        passed = any(value.producer in found for value in node.inputs)
+        if node in inner and not is_site(node) and (made or passed):
             found.add(node)
     return found
 

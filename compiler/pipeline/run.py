@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.errors import PromiseBroken
-from spikec.ir import Graph
+from spikec.ir import Graph, Node
 from spikec.ir.verify import verify
 from spikec.pipeline.base import Context, Exactly, Inputs, Pass
 from spikec.pipeline.spec import print_pass
@@ -91,12 +91,19 @@ class Pipeline:
         steps = self.program_steps(graph, context.steps) if _over_time(graph) else None
         steps = None if steps is None else max(steps, least)
         # in float64, where no rounding of a sum decides whether a neuron fires
-        result = run(graph, dict(probe), "layerwise", steps=steps, dtype="float64")
+        feed = {node.name: _frames(node, probe[node.name], steps or 1) for node in graph.inputs}
+        result = run(graph, feed, "layerwise", steps=steps, dtype="float64")
         arrays = result if isinstance(result, tuple) else (result,)
         return tuple(
             a if axis is None else a.take(-1, axis=axis)
             for a, axis in zip(arrays, timed, strict=True)
         )
+
+
+def _frames(node: Node, x: NDArray[Any], steps: int) -> NDArray[Any]:
+    """Give samples as they come; where they are frames now, those of others come before them."""
+    more = node.outputs[0].type.rank - x.ndim
+    return np.stack([x[::-1]] * (steps - 1) + [x]) if more == 1 else x
 
 
 def _over_time(graph: Graph) -> bool:

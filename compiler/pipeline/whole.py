@@ -14,7 +14,8 @@ from spikec.ir.ops import CumulativeSum, MeanReadout, WindowReadout
 from spikec.pipeline.channels import channel_axis
 from spikec.pipeline.choice import Grid
 from spikec.pipeline.formats import WeightFormat
-from spikec.pipeline.grids import Grids, Whole
+from spikec.pipeline.grids import Grids, Whole, refused
+from spikec.pipeline.roles import PRODUCTS
 
 ONE = Array(np.float32(1))
 READOUTS = (MeanReadout, WindowReadout, CumulativeSum)
@@ -46,6 +47,10 @@ class WholeCopy(ABC):
     def is_site(self, node: Node) -> bool:
         """Tell whether the node sends counts."""
 
+    def is_real(self, node: Node) -> bool:
+        """Tell whether the node works on what counts stand for, and gives real numbers."""
+        return False
+
     @abstractmethod
     def site(self, node: Node, reached: bool) -> None:
         """Write a site and enter its counts; ``reached`` tells whether counts reach it."""
@@ -60,6 +65,8 @@ class WholeCopy(ABC):
                 self.site(node, reached)
             elif rounds:
                 self._rounded(node)
+            elif self.is_real(node):
+                self._computed(node)
             elif node in self.tail or not reached:
                 self._copy(node, reached)
             if reached or rounds or self.is_site(node):
@@ -87,6 +94,33 @@ class WholeCopy(ABC):
             self.copies[old] = value
             if not reached:
                 self.grids.real[old] = value
+
+    def _computed(self, node: Node) -> None:
+        """Compute in real numbers; a product of counts is a whole number still."""
+        counted = isinstance(node.op, PRODUCTS) and all(map(self.grids.is_counted, node.inputs))
+        if counted:
+            parts = [self.grids.units(value) for value in node.inputs]
+            unit = np.prod([self._unit(v, p) for v, p in zip(node.inputs, parts, strict=True)])
+            operands = [part.value for part in parts]
+            whole = self.edit.add(node.op, *operands, name=node.name, location=node.location)
+            constant = self.edit.add(
+                ops.Constant(Array(np.float32(unit))), name=f"{node.name}_unit"
+            )
+            real = self.edit.add(ops.Mul(), whole, constant, name=f"{node.name}_real")
+            results: tuple[Value, ...] = (real,)
+        else:
+            operands = [self._real(value) for value in node.inputs]
+            new = self.edit.add_node(node.op, operands, name=node.name, location=node.location)
+            results = new.outputs
+        for old, value in zip(node.outputs, results, strict=True):
+            self.copies[old] = self.grids.real[old] = value
+
+    def _unit(self, value: Value, counts: Whole) -> float:
+        """Give what one count stands for, in all channels alike."""
+        units = counts.grid[counts.grid != 0]
+        if units.size and not np.allclose(units, units.flat[0]):
+            raise refused(value)
+        return float(units.flat[0]) if units.size else 1.0
 
     def _readout(self, node: Node) -> None:
         """Decode whole numbers; what they stand for comes last, where it rounds nothing else."""

@@ -64,6 +64,17 @@ def bind_inputs(graph: Graph, x: object, steps: int | None, dtype: str) -> Feed:
     return Feed(arrays, sizes, DTYPES[dtype])
 
 
+def held(graph: Graph, x: Mapping[str, Numbers], steps: int) -> dict[str, Numbers]:
+    """Show still samples at every step, where a graph reads frames over time."""
+    found = dict(x)
+    for node in graph.inputs:
+        declared, array = node.outputs[0].type, x[node.name]
+        if declared.time_axis is not None and array.ndim == declared.rank - 1:
+            axis = declared.time_axis % declared.rank
+            found[node.name] = np.repeat(np.expand_dims(array, axis), steps, axis)
+    return found
+
+
 def _by_name(graph: Graph, x: object) -> dict[str, object]:
     """Give each input its array."""
     names = [node.name for node in graph.inputs]

@@ -199,7 +199,10 @@ def _windowed(d: Draft, x: Value) -> Op:
 
 def _sigma_delta(d: Draft, x: Value) -> Op:
     low, deadband = d.choose(0, -2), d.integer(1, 2)
-    return ops.SigmaDelta(_positive(d, x), d.integer(1, 7), low, deadband, _near_zero(d, x))
+    amplitude = d.choose(None, _positive(d, x))
+    return ops.SigmaDelta(
+        _positive(d, x), d.integer(1, 7), low, deadband, _near_zero(d, x), amplitude
+    )
 
 
 CURRENTS = (accumulator, encode, readout, temporal, haar, fold_time)

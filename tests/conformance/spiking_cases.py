@@ -69,6 +69,7 @@ OTHER_NEURONS: Mapping[str, Op] = {
     "windows, several levels": ops.PhasedFire(THREE, window=3, levels=2, v0=ONE),
     "binary digits": ops.FewSpikes.binary(Array(np.float32(4)), bits=3),
     "rectified": ops.SigmaDelta(TWO, high=7),
+    "an amplitude that is not its step": ops.SigmaDelta(TWO, high=7, amplitude=THREE),
     "both signs, deadband": ops.SigmaDelta(TWO, high=7, low=-7, deadband=2, v0=ONE),
 }
 ACCUMULATORS: Mapping[str, Op] = {

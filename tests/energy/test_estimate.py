@@ -19,7 +19,7 @@ from spikec.errors import DataError, UsageError
 from spikec.evaluation import evaluate
 from spikec.ir import ops
 from spikec.target import placement_of
-from tests.passes.helpers import mlp
+from tests.passes.helpers import Net, mlp
 
 X = np.random.default_rng(3).normal(size=(24, 6)).astype(np.float32)
 STEPS = 6
@@ -77,6 +77,23 @@ def test_the_first_layer_once_and_at_every_step() -> None:
     assert first.pj == pytest.approx(pj)
     assert first.once_pj == pytest.approx(found.total_pj)
     assert first.every_step_pj == pytest.approx(found.total_pj + (STEPS - 1) * pj)
+
+
+@pytest.mark.parametrize("recipe", ["differential", "lossless", "sigma-delta"])
+def test_functions_that_run_at_every_step_are_told_and_counted(recipe: str) -> None:
+    net = Net(6)
+    norm = net.edit.add(ops.LayerNorm(1, None, None, 1e-5), net.linear(net.x, 8), name="norm")
+    smooth = net.edit.add(ops.GELU(), net.linear(norm, 8), name="smooth")
+    made = spikec.convert(net.done(net.linear(smooth, 3)), X, STEPS, recipe)
+    found = made.energy(X)
+    assert found.functions[-1] == "smooth"  # where the input is static, so is the norm
+    assert set(found.functions) <= {"norm", "smooth"}
+    assert ("norm" in found.functions) == (recipe == "sigma-delta")
+    (layer,) = (one for one in found.layers if one.name == "smooth")
+    assert layer.counts.others == STEPS * 8
+    assert f"at every step: {len(found.functions)} (" in found.table()
+    assert json.loads(json.dumps(found.to_json()))["functions"] == list(found.functions)
+    assert program("graded").energy(X).functions == ()
 
 
 def test_at_its_break_even_rate_a_layer_takes_what_the_network_takes() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spikec.calibrate.neurons import SITES, decoded
 from spikec.errors import UsageError
 from spikec.ir import Graph, ops
 from spikec.pipeline import Context
@@ -30,13 +31,15 @@ def programs(graph: Graph, options: str, code: str = "spike-rate") -> tuple[Grap
 
 def mean_error(program: Graph, reference: Graph, data: dict[str, np.ndarray]) -> float:
     """Largest difference of channel means, over all layers."""
-    neurons = [n.name for n in program if isinstance(n.op, ops.IntegrateFire | ops.MultiThreshold)]
+    neurons = [node.name for node in program if isinstance(node.op, SITES)]
     spikes = trace(program, data, "layerwise", record=neurons, steps=STEPS).values
     analog = trace(reference, data, "layerwise", record=neurons).values
     worst = 0.0
     for name in neurons:
         axes = tuple(i for i in range(analog[name].ndim) if i != 1)
-        shift = spikes[name].mean(axis=0).mean(axis=axes) - analog[name].mean(axis=axes)
+        shift = decoded(program[name].op, spikes[name]).mean(axis=axes) - analog[name].mean(
+            axis=axes
+        )
         worst = max(worst, float(np.abs(shift).max()))
     return worst
 

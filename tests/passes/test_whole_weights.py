@@ -15,7 +15,7 @@ from spikec.ir import Array, Editor, Graph, ops
 from spikec.ir.op import Family
 from spikec.ir.types import Spikes
 from spikec.pipeline import Context
-from spikec.pipeline.recipes import Rounding
+from spikec.pipeline.recipe import Rounding
 from spikec.runtime import run, trace
 from spikec.runtime.feed import bind_inputs
 from spikec.runtime.layerwise import integers

@@ -18,10 +18,10 @@ from spikec.errors import UnsupportedModel
 from spikec.ir import Graph
 from spikec.ir.edit import copied
 from spikec.pipeline import Context, parse_pipeline
-from spikec.pipeline.recipes import Rounding
+from spikec.pipeline.recipe import Rounding
 from spikec.registry import pass_by_name
 from spikec.runtime import run, trace
-from spikec.runtime.feed import bind_inputs
+from spikec.runtime.feed import bind_inputs, held
 from spikec.runtime.layerwise import simulate
 from tests.passes.chained_nets import chained_net
 from tests.passes.gated_nets import gated_net
@@ -84,22 +84,24 @@ def test_every_recipe_has_a_variant() -> None:
 def test_engines_blocks_and_memory_change_no_event(variant: str, seed: int) -> None:
     graph = small(seed, variant)
     program = converted(graph, variant, calibration(graph, 24))
-    x = calibration(graph, 5, seed=9)
+    still = calibration(graph, 5, seed=9)
+    x = held(program.graph, still, program.steps)
     names = frozenset([*program.neurons, *(node.inputs[0].name for node in program.graph.outputs)])
     one = trace(program.graph, x, "layerwise", record=names, steps=program.steps).values
     two = trace(program.graph, x, "reference", record=names, steps=program.steps).values
     for name in program.neurons:
         np.testing.assert_array_equal(two[name], one[name])
-    for other in (alone(program, x, names), bounded(program, x, names)):
+    for other in (alone(program, still, names), bounded(program, x, names)):
         for name in names:
             np.testing.assert_array_equal(other[name], one[name])
 
 
-def alone(program: spikec.Program, x: Inputs, names: frozenset[str]) -> Inputs:
+def alone(program: spikec.Program, still: Inputs, names: frozenset[str]) -> Inputs:
     """Run two samples, and then the others."""
+    graph, steps = program.graph, program.steps
     parts = [
-        trace(program.graph, part, "layerwise", record=names, steps=program.steps).values
-        for part in ({k: a[:2] for k, a in x.items()}, {k: a[2:] for k, a in x.items()})
+        trace(graph, held(graph, part, steps), "layerwise", record=names, steps=steps).values
+        for part in ({k: a[:2] for k, a in still.items()}, {k: a[2:] for k, a in still.items()})
     ]
     return {name: np.concatenate([part[name] for part in parts], axis=1) for name in names}
 

@@ -13,8 +13,12 @@ MISSING = {
     "signed": {Rule.SIGNED, Rule.OPTION},
     "lossless": {Rule.NEURON, Rule.SIGNED, Rule.LEVELS},
     "graded": {Rule.NEURON, Rule.LEVELS},
+    "differential": {Rule.NEURON, Rule.SIGNED, Rule.LEVELS, Rule.CODE},
+    "sigma-delta": {Rule.NEURON, Rule.SIGNED, Rule.LEVELS, Rule.CODE},
 }
 """what binary events lack, by recipe; nothing for the others"""
+OPTIONS = {"sigma-delta": "sigma-delta{levels=63,average-pools=true}"}
+"""changes are twice as large as values, and its first weights read events as well"""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,8 @@ def programs() -> dict[str, spikec.Program]:
     value = net.relu(net.linear(net.flat(value), 8))
     graph = net.done(net.linear(value, 4))
     samples = np.random.default_rng(0).uniform(-1, 1, (32, 2, 6, 6)).astype(np.float32)
-    return {name: spikec.convert(graph, samples, 4, name) for name in spikec.recipes()}
+    texts = {name: OPTIONS.get(name, name) for name in spikec.recipes()}
+    return {name: spikec.convert(graph, samples, 4, text) for name, text in texts.items()}
 
 
 @pytest.mark.parametrize("recipe", sorted(spikec.recipes()))

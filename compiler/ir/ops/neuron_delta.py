@@ -20,10 +20,11 @@ Numbers = NDArray[Any]
 @dataclass(frozen=True)
 class SigmaDelta(Neuron):
     """SDNN: σ += x[t];  a = clip(floor(σ / s + 1/2), low, high);  d = a - b;  e = d where
-    |d| >= ``deadband``, else 0;  b += e;  y[t] = s e;  σ(0) = ``v0``, b(0) = 0, s = ``step_size``.
+    |d| >= ``deadband``, else 0;  b += e;  y[t] = amplitude · e;  σ(0) = ``v0``, b(0) = 0,
+    s = ``step_size``, which is the amplitude by default.
 
     x holds changes of the current; y holds changes of the activation, which is the quantised ReLU
-    s a for low = 0.  With deadband 1 (in steps) the sum of y equals s a at every step, exactly.
+    s a for low = 0.  With deadband 1 (in steps) the sum of e equals a at every step, exactly.
     """
 
     step_size: Array
@@ -31,6 +32,7 @@ class SigmaDelta(Neuron):
     low: int = 0
     deadband: int = 1
     v0: Array | None = None
+    amplitude: Array | None = None
 
     @property
     def levels(self) -> int:
@@ -39,10 +41,12 @@ class SigmaDelta(Neuron):
 
     @property
     def signal(self) -> Signal:
-        return Spikes(self.step_size, True, self.levels, Code.DELTA)
+        amplitude = self.step_size if self.amplitude is None else self.amplitude
+        return Spikes(amplitude, True, self.levels, Code.DELTA)
 
     def check(self, x: TensorType) -> None:
         check_parameter(self.step_size, x, "step_size", positive=True)
+        check_parameter(self.amplitude, x, "amplitude", positive=True)
         check_parameter(self.v0, x, "v0")
         expect(self.low <= 0 < self.high, f"levels {self.low}..{self.high}", "low <= 0 < high")
         expect(self.deadband >= 1, f"deadband of {self.deadband} steps", "at least 1")
@@ -59,7 +63,8 @@ class SigmaDelta(Neuron):
         sigma = sigma + x
         change = np.clip(rounded(sigma, s), self.low, self.high) - sent
         e = np.where(np.abs(change) >= self.deadband, change, np.zeros_like(change))
-        return (sigma, sent + e), (s * e,)
+        amplitude = s if self.amplitude is None else number(self.amplitude, x.dtype)
+        return (sigma, sent + e), (amplitude * e,)
 
 
 def rounded(x: Numbers, step: Numbers) -> Numbers:

@@ -43,6 +43,7 @@ RECIPES = {
     "lossless": 8,
     "phased": 3,
 }
+REFUSED = {"few-spikes", "differential", "sigma-delta"}
 
 
 def checked(graph: Graph, seed: int, folder: Path) -> bool:
@@ -105,7 +106,19 @@ def test_programs_of_every_recipe(recipe: str, seed: int, tmp_path: Path) -> Non
 
 
 def test_every_recipe_is_tried() -> None:
-    assert set(spikec.recipes()) <= {text.partition("{")[0] for text in RECIPES}
+    assert set(spikec.recipes()) <= {text.partition("{")[0] for text in RECIPES} | REFUSED
+
+
+@pytest.mark.parametrize("recipe", sorted(REFUSED))
+def test_neurons_that_lava_has_not_are_all_named(recipe: str, tmp_path: Path) -> None:
+    graph = analog_net(0)
+    program = spikec.convert(graph, calibration(graph), 4, f"{recipe}{{average-pools=true}}")
+    with pytest.raises(UnsupportedModel) as caught:
+        export(SIMULATED, "lava_net", program.deployable(), tmp_path / "out")
+    places = {problem.where.split()[0].removeprefix("%") for problem in caught.value.problems}
+    assert set(program.neurons) <= places
+    assert all(problem.remedy for problem in caught.value.problems)
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- forms of connections ----

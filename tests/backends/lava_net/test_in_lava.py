@@ -95,7 +95,7 @@ def test_stock_netx_computes_what_our_integers_do(build: object, tmp_path: Path)
     assert all(0.02 < seen.values[name].mean() < 0.9 for name in names)
 
 
-@pytest.mark.parametrize("seed", [0, 6, 14])
+@pytest.mark.parametrize("seed", [0, 6, 16])
 def test_random_networks_are_equal(seed: int, tmp_path: Path) -> None:
     graph = random_net(seed)
     x = random_inputs(graph, batch=3, seed=seed, steps=4)

@@ -13,6 +13,7 @@ import spikec
 from spikec.backends.onnx_graph.models import models_of
 from spikec.backends.onnx_graph.scope import OPSET
 from spikec.ir import Sizes, ops
+from spikec.runtime.feed import held
 from tests.backends.onnx_graph.running_helpers import outputs_of, stepped
 from tests.passes.helpers import calibration, random_net
 
@@ -24,6 +25,9 @@ STEPS = {
     "phased": 4,
     "graded": 4,
     "lossless": 12,
+    "few-spikes": 6,
+    "differential": 8,
+    "sigma-delta": 4,
 }
 SEEDS = (0, 3)
 
@@ -58,7 +62,8 @@ def test_steps_one_by_one_equal_the_sequence_exactly(recipe: str) -> None:
     program = program_of(recipe, 0)
     models = models_of(program.graph, program.steps, {}, one_step=True).protos
     for batch in (1, 4):
-        x = program.inputs(calibration(program.reference, batch, seed=5))
+        still = program.inputs(calibration(program.reference, batch, seed=5))
+        x = held(program.graph, still, program.steps)
         whole = outputs_of(models["sequence"], x)
         by_step = stepped(models, program.graph, x, Sizes(batch, program.steps))
         for name, array in by_step.items():

@@ -230,6 +230,14 @@ def test_sigma_delta_sums_to_the_quantised_activation(seed: int, low: int, dtype
     np.testing.assert_array_equal(y.cumsum(0), expected)
 
 
+def test_sigma_delta_sends_its_amplitude_for_each_quantum() -> None:
+    x = currents(3, steps=12)
+    plain = over_time(SigmaDelta(A(0.25), 7, -7), x)
+    np.testing.assert_array_equal(
+        over_time(SigmaDelta(A(0.25), 7, -7, amplitude=A(2)), x), 8 * plain
+    )
+
+
 def test_sigma_delta_is_silent_inside_the_deadband() -> None:
     x = np.array([1.0, 0.2, 0.2, 0.2, -0.6, 0.0]).reshape(6, 1, 1)
     y = over_time(SigmaDelta(A(0.1), 100, deadband=4), x)

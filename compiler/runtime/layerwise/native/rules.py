@@ -149,7 +149,12 @@ def _sigma_delta(op: SigmaDelta) -> Rule:
         Option.HIGH: op.high,
         Option.COUNT: op.deadband,
     }
-    return Rule(Kind.SIGMA_DELTA, {Parameter.THETA: op.step_size, Parameter.V0: op.v0}, options)
+    parameters = {
+        Parameter.THETA: op.step_size,
+        Parameter.AMPLITUDE: op.step_size if op.amplitude is None else op.amplitude,
+        Parameter.V0: op.v0,
+    }
+    return Rule(Kind.SIGMA_DELTA, parameters, options)
 
 
 def _differential(op: ops.Differential) -> Rule:

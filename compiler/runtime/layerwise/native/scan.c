@@ -185,7 +185,7 @@ INLINE void sigma_delta(const Scan *a, Tile *restrict t, const REAL *restrict x,
         t->s[0][i] = sigma;
         t->s[1][i] += e;
         t->k[i] = e;
-        y[i] = s * e;
+        y[i] = t->p[AMPLITUDE][i] * e;
     }
 }
 
