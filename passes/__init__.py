@@ -13,6 +13,7 @@ _HOME: dict[str, str] = {
     "check-convertible": "CheckConvertible",
     "clip-before-activation": "ClipBeforeActivation",
     "delay-readout": "DelayReadout",
+    "estimate-energy": "EstimateEnergy",
     "fold-batchnorm": "FoldBatchNorm",
     "fold-constants": "FoldConstants",
     "fold-pools": "FoldPools",

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from spikec.cli import samples
 from spikec.cli.evaluate import MEMORY, load_program
+from spikec.cli.files import check_program_file
 from spikec.cli.numbers import memory_of
 from spikec.cli.options import Debug, Json, Quiet
 from spikec.cli.screen import Screen, write
@@ -29,6 +30,7 @@ PROGRAMS = "What `spikec convert` wrote; several are compared in one table."
 PROFILE = "Prices: a name that `spikec profiles` lists, or a .toml file. May stand several times."
 STANDARD = "horowitz45-fp32"
 OUT = "Write this file instead of the screen."
+SAVE = "Write the program again, with counts and energy on its nodes (`spikec show` prints them)."
 
 
 class Format(Enum):
@@ -62,6 +64,9 @@ def energy(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help=OUT, show_default=False)
     ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE.spk", help=SAVE, show_default=False)
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -76,6 +81,8 @@ def energy(
     if out is not None:
         check_replaceable(out)
     prices = [load_profile(name) for name in profile or (STANDARD,)]
+    if save is not None:
+        _check_save(save, sources, prices)
     chosen, bound = None if steps is None else check_steps(steps), memory_of(memory)
     read = samples.load_data(data)
     read = read if first is None else read.first(first)
@@ -83,6 +90,23 @@ def energy(
         one for source in sources for one in _estimates(screen, source, read, prices, chosen, bound)
     ]
     _tell(screen, found, form, out)
+    if save is not None:
+        _save(screen, sources[0], found[0], save)
+
+
+def _check_save(save: Path, sources: Sequence[Path], prices: Sequence[Profile]) -> None:
+    check_program_file("--save", save)
+    if len(sources) * len(prices) > 1:
+        raise UsageError("--save with several estimates", expected="one program and one profile")
+
+
+def _save(screen: Screen, source: Path, found: Energy, save: Path) -> None:
+    from spikec.energy.annotation import annotate
+
+    program = load_program(source, screen)
+    annotate(program.graph, found)
+    program.save(save)
+    screen.say(f"wrote {save}")
 
 
 def _form(format_: Format, *, as_json: bool, csv: bool) -> Format:

@@ -59,9 +59,7 @@ def show(
         with screen.busy(f"drawing {dot}"):
             draw(graph, dot)
     if text:
-        from spikec.ir import printer
-
-        write(printer.print_graph(graph))
+        write(_text(graph))
     elif as_json:
         screen.document({**document(graph), "program": _program(record)})
     else:
@@ -76,6 +74,15 @@ def _read(source: str, example: Any) -> tuple[Graph, Mapping[str, Any]]:
     if Path(source).suffix.lower() == ".spk":
         return model.load_stored(source, example)
     return model.load_graph(source, example), {}
+
+
+def _text(graph: Graph) -> str:
+    from spikec.energy.annotation import annotation_of
+    from spikec.ir.printer import print_graph
+
+    told = annotation_of(graph)
+    remarks = {name: str(cost) for name, cost in told.nodes.items()} if told else {}
+    return print_graph(graph, remarks)
 
 
 def _program(record: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -94,13 +101,15 @@ def _check_outputs(dot: Path | None, save: Path | None) -> None:
 
 def document(graph: Graph) -> dict[str, Any]:
     """Give all that the table shows, and the operands, for machines."""
+    from spikec.energy.annotation import annotation_of
     from spikec.report.rows import rows, totals
 
-    table = rows(graph)
+    table, energy = rows(graph), annotation_of(graph)
     return {
         "name": graph.name,
         "stage": graph.stage.value,
         "notes": dict(graph.notes),
+        "energy": None if energy is None else asdict(energy),
         "inputs": [_port(node.name, str(node.outputs[0].type)) for node in graph.inputs],
         "outputs": [_port(node.name, str(node.inputs[0].type)) for node in graph.outputs],
         "nodes": [asdict(row) for row in table],
@@ -113,11 +122,14 @@ def _port(name: str, type_: str) -> dict[str, str]:
 
 
 def _print(screen: Screen, graph: Graph, program: Mapping[str, Any] | None) -> None:
+    from spikec.energy.annotation import NOTE as ENERGY
+    from spikec.energy.annotation import annotation_of
     from spikec.report.rows import rows, totals
+    from spikec.target.placement import NOTE as PLACEMENT
 
-    table = rows(graph)
+    table, energy = rows(graph), annotation_of(graph)
     total = totals(table)
-    screen.show(node_table(graph, table))
+    screen.show(node_table(graph, table, {} if energy is None else energy.nodes))
     screen.say(
         f"{total.nodes} nodes, {total.params:,} parameters, "
         f"{total.macs:,} MACs per sample (B = 1, T = 1)"
@@ -125,5 +137,8 @@ def _print(screen: Screen, graph: Graph, program: Mapping[str, Any] | None) -> N
     if program is not None:
         screen.say(f"a program of {program['steps']} steps")
         screen.say(f"recipe: {program['recipe']}")
+    if energy is not None:
+        screen.say(f"energy: one of {energy.samples:,} samples by {energy.profile}, mean")
     for key, value in graph.notes.items():
-        screen.say(f"{key}: {value}")
+        if key not in (ENERGY, PLACEMENT):  # for machines
+            screen.say(f"{key}: {value}")

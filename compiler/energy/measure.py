@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from spikec.energy.routes import routes_of
 from spikec.errors import UsageError
 from spikec.evaluation import block_size, check_memory
 from spikec.ir import Graph
+from spikec.ir.op import Family
 from spikec.runtime.feed import bind_inputs, held
 from spikec.runtime.layerwise import simulate
 
@@ -29,10 +30,6 @@ class Subject(Protocol):
     graph: Graph
     reference: Graph
     record: dict[str, Any]
-
-    @property
-    def neurons(self) -> tuple[str, ...]:
-        """Names of the layers of neurons."""
 
     def inputs(self, x: object) -> dict[str, Numbers]:
         """Read samples and preprocess them; one array per input of the graph."""
@@ -67,23 +64,32 @@ def measure(
             remedy="give the data that the program was calibrated on, or test data",
         )
     check_memory(memory)
-    samples = read_data(data)
-    inputs = program.inputs(samples)
-    counter = counter_of(program, steps)
-    graph, timed = program.graph, steps if program.neurons else None
-    done = 0
+    counter = counter_of(program.graph, steps)
+    count_samples(counter, program.inputs(read_data(data)), memory, progress)
+    return measured(program, counter)
+
+
+def count_samples(
+    counter: Counter,
+    inputs: Mapping[str, Numbers],
+    memory: int | None = None,
+    progress: Progress = lambda done, total: None,
+) -> None:
+    """Run samples, preprocessed already, in blocks."""
+    graph, steps = counter.graph, counter.steps
+    timed = steps if any(node.op.family is Family.NEURON for node in graph) else None
+    done, total = 0, len(next(iter(inputs.values())))
     for block in blocks(inputs, block_size(graph, counter.names, steps)):
         feed = bind_inputs(graph, held(graph, block, steps), timed, "float32")
         size = len(next(iter(block.values())))
         counter.see(simulate(graph, feed, counter.names, memory=memory).values, size)
         done += size
-        progress(done, len(samples))
-    return measured(program, counter)
+        progress(done, total)
 
 
-def counter_of(program: Subject, steps: int) -> Counter:
-    """Give what counts while somebody else runs the samples: a watcher of an evaluation."""
-    return Counter(program.graph, steps, routes_of(program.graph))
+def counter_of(graph: Graph, steps: int) -> Counter:
+    """Give what counts while samples run, here or elsewhere: a watcher of an evaluation."""
+    return Counter(graph, steps, routes_of(graph))
 
 
 def measured(program: Subject, counter: Counter) -> Measured:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+
 from spikec.errors import SpikecError, TypeMismatch
 from spikec.ir.array_text import ArrayTable
 from spikec.ir.codec import kind_of, record_of
@@ -15,8 +18,8 @@ ONNX = "onnx"
 """The word in front of an ONNX node's name."""
 
 
-def print_graph(graph: Graph) -> str:
-    """Write a graph: everything that equality compares.
+def print_graph(graph: Graph, remarks: Mapping[str, str] = {}) -> str:
+    """Write a graph: everything that equality compares; remarks on nodes are comments.
 
     >>> from spikec.ir import B, Editor, Location, ops
     >>> edit = Editor(Graph("tiny"), by="example")
@@ -32,8 +35,18 @@ def print_graph(graph: Graph) -> str:
     <BLANKLINE>
     """
     digits = ArrayTable(graph.arrays().values()).digits()
-    lines = [f"  {node_text(node, digits)}\n" for node in graph]
+    lines = [_line(node_text(node, digits), remarks.get(node.name, "")) for node in graph]
     return f"{graph.stage.value} graph {quoted(graph.name)} {{\n{''.join(lines)}}}\n"
+
+
+def _line(text: str, remark: str) -> str:
+    comment = "  // " + remark.replace("\n", " ") if remark else ""
+    return f"  {text}{comment}\n"
+
+
+def fingerprint(graph: Graph) -> str:
+    """Give a digest of everything that equality compares."""
+    return hashlib.sha256(print_graph(graph).encode()).hexdigest()
 
 
 def node_text(node: Node, digits: int) -> str:

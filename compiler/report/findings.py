@@ -21,7 +21,7 @@ from spikec.energy.result import Energy
 from spikec.errors import DataError, UnsupportedModel, UsageError
 from spikec.evaluation import Evaluation, Progress, evaluate, neurons_in
 from spikec.ir import Graph
-from spikec.ir.printer import print_graph
+from spikec.ir.printer import fingerprint
 from spikec.report.firing import Firing, Numbers, Watch
 from spikec.report.thresholds import Thresholds, thresholds_of
 from spikec.report.uses import Use, uses_of
@@ -122,7 +122,7 @@ def gather(
 def _counter(program: Subject, steps: int) -> tuple[Counter | None, str]:
     """Give what counts operations, or the reason why nothing can."""
     try:
-        return counter_of(program, steps), ""
+        return counter_of(program.graph, steps), ""
     except UnsupportedModel as error:
         return None, error.what
 
@@ -178,7 +178,7 @@ def _provenance(program: Subject, samples: Data) -> dict[str, str]:
         "reported by": f"spikec {__version__}",
         "measured on": f"{len(samples):,} samples",
         "fingerprint of the samples": _digest_of(samples),
-        "fingerprint of the program": _digest(print_graph(program.graph).encode()),
+        "fingerprint of the program": f"sha256 {fingerprint(program.graph)[:16]}",
     }
     notes = {f"network: {key}": str(text) for key, text in program.reference.notes.items()}
     return {key: text for key, text in {**told, **notes}.items() if text}

@@ -141,3 +141,23 @@ def test_an_unknown_profile_is_misuse(spikec: Spikec) -> None:
     answer = spikec("profiles", "odn")
     assert answer.code == 2
     assert "did you mean odin?" in answer.err
+
+
+def test_a_program_can_carry_its_energy(spikec: Spikec, models: Path) -> None:
+    answer = spikec(*ENERGY, "--save", "told.spk", "--quiet")
+    assert (answer.code, answer.err) == (0, "")
+    shown = spikec("show", "told.spk")
+    assert "energy: one of 40 samples by horowitz45-fp32, mean" in shown.out
+    found = package.load(models / "told.spk").energy(X)
+    told = spikec("show", "told.spk", "--json").json["energy"]["nodes"]
+    assert {name: cost["pj"] for name, cost in told.items()} == {
+        layer.name: layer.total_pj for layer in found.layers
+    }
+    assert "  // " in spikec("show", "told.spk", "--text").out
+    assert spikec("show", "made.spk", "--json").json["energy"] is None
+
+
+def test_only_one_estimate_fits_onto_a_program(spikec: Spikec) -> None:
+    answer = spikec(*ENERGY, "-p", "odin", "-p", "truenorth", "--save", "told.spk")
+    assert answer.code == 2
+    assert "--save with several estimates" in answer.err

@@ -128,7 +128,7 @@ def test_the_convention_of_a_program() -> None:
 
 def test_an_evaluation_may_do_the_running() -> None:
     made = program()
-    counter = counter_of(made, made.steps)
+    counter = counter_of(made.graph, made.steps)
     evaluate(made, (X, np.zeros(len(X), np.int64)), made.steps, watchers=(counter,))
     assert estimate(measured(made, counter)).to_json() == made.energy(X).to_json()
 
