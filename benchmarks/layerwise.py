@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 
 from spikec.frontends.onnx_graph import import_model
 from spikec.ir import Array, Editor, Graph, Op, Stage, T, Value, ops
+from spikec.runtime import compiled
 from spikec.runtime.feed import bind_inputs
 from spikec.runtime.layerwise import engine, integers, simulate
-from spikec.runtime.layerwise.native import library
 
 Numbers = NDArray[Any]
 BATCH = 128
@@ -182,7 +182,7 @@ def measure(graph: Graph, images: Numbers, steps: int, repeats: int) -> dict[str
         "float32, nothing compiled": (
             spiking(graph, FLOAT_FIRE, ops.Repeat()),
             steps,
-            {library.SWITCH: "0"},
+            {compiled.SWITCH: "0"},
         ),
         "8 bits": (spiking(graph, WHOLE_FIRE, ops.Repeat(), eight_bits), steps, {}),
         "8 bits, int8 off": (

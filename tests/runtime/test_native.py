@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 from spikec.ir import Array, B, Dims, Editor, Graph, Sizes, Stage, T, TensorType, ops
 from spikec.ir.ops.neuron_delta import SigmaDelta
-from spikec.runtime import layerwise
+from spikec.runtime import compiled, layerwise
 from spikec.runtime.feed import bind_inputs
 from spikec.runtime.layerwise import simulate
-from spikec.runtime.layerwise.native import build, call, library, rules
+from spikec.runtime.layerwise.native import call, library, rules
 from spikec.runtime.layerwise.plan import plan
 from spikec.testing import draw_spiking
 from spikec.testing.draft import Draft, UnfitError
@@ -107,14 +107,14 @@ def test_blocks_of_steps_carry_the_state_on(seed: int, dims: Dims, dtype: str) -
 
 @pytest.fixture
 def no_native(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(library.SWITCH, "0")
+    monkeypatch.setenv(compiled.SWITCH, "0")
 
 
 @pytest.fixture
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give an empty cache, and forget what has been loaded."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(build, "FLAGS", (("-O0", "-march=native"), ("-O0",)))  # quick to compile
+    monkeypatch.setattr(compiled, "FLAGS", (("-O0", "-march=native"), ("-O0",)))  # quick to compile
     library._loaded.cache_clear()
     yield tmp_path / "spikec"
     library._loaded.cache_clear()
@@ -141,7 +141,7 @@ def test_both_sides_agree_on_the_structure(name: str) -> None:
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(SHAPES), dtypes)
 def test_without_compiled_code_the_events_are_the_same(seed: int, dims: Dims, dtype: str) -> None:
-    assert os.environ[library.SWITCH] == "0"
+    assert os.environ[compiled.SWITCH] == "0"
     graph = one_scan(seed, dims)
     assert_engines_agree(graph, currents(seed, dims, 4, 3), 4, dtype)
 
@@ -182,7 +182,7 @@ def test_a_compiler_that_refuses_an_option_is_asked_again(
 @pytest.mark.parametrize("damage", ["cut", "changed", "no checksum", "foreign checksum"])
 def test_a_damaged_cache_is_built_anew(fresh: Path, damage: str) -> None:
     defines = ("-DREAL=float", "-DTILE=512")
-    path = build.build(defines)
+    path = compiled.build(library.SOURCE, defines)
     good, checksum = path.read_bytes(), path.with_suffix(".sum")
     if damage == "cut":
         path.write_bytes(good[: len(good) // 2])
@@ -192,15 +192,15 @@ def test_a_damaged_cache_is_built_anew(fresh: Path, damage: str) -> None:
         checksum.unlink()
     else:
         checksum.write_bytes(b"\xff\xfe")
-    assert build.build(defines) == path
+    assert compiled.build(library.SOURCE, defines) == path
     assert path.read_bytes() == good
     assert library.library(np.dtype(np.float32)) is not None
 
 
 def test_a_cache_is_used_again(fresh: Path) -> None:
-    path = build.build(("-DREAL=float", "-DTILE=512"))
+    path = compiled.build(library.SOURCE, ("-DREAL=float", "-DTILE=512"))
     before = path.stat()
-    assert build.build(("-DREAL=float", "-DTILE=512")) == path
+    assert compiled.build(library.SOURCE, ("-DREAL=float", "-DTILE=512")) == path
     assert path.stat().st_mtime_ns == before.st_mtime_ns
     assert path.parent.stat().st_mode & 0o077 == 0
     assert not list(path.parent.glob("build-*"))
@@ -213,13 +213,14 @@ def test_code_is_not_loaded_from_a_folder_that_others_may_write_to(
     fresh.mkdir(mode=0o777)
     fresh.chmod(0o777)
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "private"))
-    assert build.build(("-DREAL=float", "-DTILE=512")).parent != fresh
+    assert compiled.build(library.SOURCE, ("-DREAL=float", "-DTILE=512")).parent != fresh
 
 
 def test_processes_that_compile_at_once_all_get_a_library(fresh: Path) -> None:
     code = (
-        "import numpy as np; from spikec.runtime.layerwise.native import build, library as l; "
-        "build.FLAGS = (('-O0',),); "
+        "import numpy as np; from spikec.runtime import compiled; "
+        "from spikec.runtime.layerwise.native import library as l; "
+        "compiled.FLAGS = (('-O0',),); "
         "assert l.library(np.dtype('float32')) is not None"
     )
     processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]

@@ -5,18 +5,17 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
-import os
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from spikec.runtime.layerwise.native.build import BuildError, build
+from spikec.runtime.compiled import BuildError, build, wanted
 
-SWITCH = "SPIKEC_NATIVE"
-"""Environment variable; 0 turns compiled code off."""
+SOURCE = resources.files(__package__).joinpath("scan.c")
 TILES: dict[str, tuple[str, int]] = {"float32": ("float", 512), "float64": ("double", 256)}
 """Element type -> its name in C, and the elements whose state fits into the first-level cache."""
 logger = logging.getLogger("spikec.runtime.layerwise")
@@ -36,7 +35,7 @@ class Library:
 
 def library(dtype: np.dtype[Any]) -> Library | None:
     """Give the compiled scans, or None where there are none; the reason is said once."""
-    if os.environ.get(SWITCH, "1") == "0" or dtype.name not in TILES:
+    if not wanted() or dtype.name not in TILES:
         return None
     return _loaded(dtype.name)
 
@@ -53,7 +52,7 @@ def _loaded(name: str) -> Library | None:
 def load(name: str) -> Library:
     """Build and load; BuildError says why that is not possible."""
     real, tile = TILES[name]
-    path = build((f"-DREAL={real}", f"-DTILE={tile}"))
+    path = build(SOURCE, (f"-DREAL={real}", f"-DTILE={tile}"))
     try:
         loaded = ctypes.CDLL(str(path))
     except OSError as error:

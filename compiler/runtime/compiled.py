@@ -1,4 +1,4 @@
-"""Compiles the C source into a shared library, once per user, source, compiler and processor."""
+"""Compiles C sources into shared libraries, once per user, source, compiler and processor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 COMPILERS = ("cc", "gcc", "clang")
@@ -23,19 +23,26 @@ FLAGS = ((*EXACT, "-march=native"), EXACT)
 """The first that the compiler takes."""
 PATIENCE = 120
 """Seconds for one compilation."""
+SWITCH = "SPIKEC_NATIVE"
+"""Environment variable; 0 turns compiled code off."""
 
 
 class BuildError(Exception):
     """No library: the message says why."""
 
 
-def build(defines: tuple[str, ...]) -> Path:
-    """Give the library for these ``-D`` definitions, compiled now unless it has been before."""
+def wanted() -> bool:
+    """May compiled code be used at all?"""
+    return os.environ.get(SWITCH, "1") != "0"
+
+
+def build(file: Traversable, defines: tuple[str, ...] = ()) -> Path:
+    """Give the library of a source with these ``-D``, compiled now unless it has been before."""
     compiler = find_compiler()
-    source = resources.files(__package__).joinpath("scan.c").read_bytes()
+    source, stem = file.read_bytes(), file.name.removesuffix(".c")
     identity = (_version(compiler), *compiler, *FLAGS[0], *defines, _processor())
     key = hashlib.sha256(source + "\0".join(identity).encode()).hexdigest()[:32]
-    target = cache_folder() / f"scan-{key}.so"
+    target = cache_folder() / f"{stem}-{key}.so"
     if not _is_whole(target):
         try:
             _compile(compiler, source, defines, target)
@@ -104,7 +111,7 @@ def _compile(
     """Compile beside the target, then rename: whoever else does so gives the same file."""
     problems = []
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="build-") as room:
-        code, library = Path(room) / "scan.c", Path(room) / target.name
+        code, library = Path(room) / "source.c", Path(room) / target.name
         code.write_bytes(source)
         for flags in FLAGS:
             command = [*compiler, *flags, *defines, "-fPIC", "-shared", str(code), "-o"]
