@@ -143,11 +143,14 @@ def check_gradients(graph: Graph) -> None:
         raise UnsupportedModel("the network cannot be differentiated", problems=problems)
 
 
+SINGLE = np.dtype(np.float32)
+
+
 class Parameters(Constants):
     """Constants of a graph, some of them tensors that are learned."""
 
-    def __init__(self, learned: Iterable[Array] = ()) -> None:
-        super().__init__(np.dtype(np.float32))
+    def __init__(self, learned: Iterable[Array] = (), dtype: np.dtype[Any] = SINGLE) -> None:
+        super().__init__(dtype)
         self.learned: list[tuple[Array, Tensor]] = []
         for array in learned:
             tensor = torch.tensor(array.astype(self.dtype), requires_grad=True)
