@@ -19,6 +19,7 @@ __all__ = [
     "convert",
     "energy_profiles",
     "errors",
+    "finetune",
     "import_model",
     "ir",
     "load",
@@ -30,7 +31,16 @@ __all__ = [
 
 if TYPE_CHECKING:
     from spikec import errors, ir, runtime
-    from spikec.api import convert, energy_profiles, import_model, load, lower, recipes, targets
+    from spikec.api import (
+        convert,
+        energy_profiles,
+        finetune,
+        import_model,
+        load,
+        lower,
+        recipes,
+        targets,
+    )
     from spikec.data import Preprocess
     from spikec.errors import SpikecError
     from spikec.ir import Graph
@@ -60,6 +70,7 @@ _HOME = {
     "SpikecError": "spikec.errors",
     "convert": "spikec.api",
     "energy_profiles": "spikec.api",
+    "finetune": "spikec.api",
     "import_model": "spikec.api",
     "load": "spikec.api",
     "lower": "spikec.api",

@@ -114,6 +114,34 @@ def lower(
     )
 
 
+def finetune(
+    program: Program,
+    data: Any,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int = 0,
+    resume: bool = False,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_epoch: Callable[[list[dict[str, float]]], None] = lambda history: None,
+    **options: Any,
+) -> Program:
+    """Train a program as it spikes, by surrogate gradients; the given program stays as it is.
+
+    ``data`` are samples with labels (without, if ``distill=1``).  ``options`` are those of
+    ``spikec.training.options.Options``: epochs, batch, rate, surrogate, learn, distill, validation,
+    patience, seed and others.  With a ``checkpoint`` (a file), written after each epoch or
+    ``every`` so many batches, ``resume`` goes on where a training was stopped, to the same result.
+    ``progress`` hears of batches, ``on_epoch`` gets the records of all epochs so far.
+    """
+    from spikec.training.finetune import Hooks, finetune_program
+    from spikec.training.options import read_options
+
+    path = None if checkpoint is None else Path(checkpoint)
+    hooks = Hooks(progress, on_epoch, path, every, resume, device)
+    return finetune_program(program, data, read_options(options), hooks)
+
+
 def load(path: str | os.PathLike[str]) -> Program:
     """Read a program that ``Program.save`` or ``spikec convert`` wrote."""
     from spikec.program import Program

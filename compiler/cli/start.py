@@ -19,6 +19,7 @@ from spikec.cli.doctor import doctor
 from spikec.cli.energy import energy
 from spikec.cli.evaluate import evaluate
 from spikec.cli.export import export
+from spikec.cli.finetune import finetune
 from spikec.cli.lava_setup import lava_setup
 from spikec.cli.lower import lower
 from spikec.cli.profiles import profiles
@@ -70,6 +71,7 @@ for command in (
     show,
     check,
     lower,
+    finetune,
     recipes,
     targets,
     profiles,

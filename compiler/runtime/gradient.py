@@ -37,7 +37,7 @@ def moved(op: Op, inputs: tuple[Tensor, ...], sizes: Sizes, _: Constants) -> Ten
     """Follow each element: the op moves their numbers as it would move them."""
     (x,) = inputs
     (places,) = op.run((np.arange(x.numel()).reshape(x.shape),), sizes)
-    return x.reshape(-1)[torch.from_numpy(np.ascontiguousarray(places))]
+    return x.reshape(-1)[torch.tensor(places, device=x.device)]
 
 
 def mean(op: ops.ReduceMean, inputs: tuple[Tensor, ...], _: Sizes, known: Constants) -> Tensor:
@@ -67,7 +67,7 @@ def avg_pool(op: ops.AvgPool, inputs: tuple[Tensor, ...], sizes: Sizes, known: C
         return KERNELS[ops.AvgPool](op, inputs, sizes, known)
     counts = op.tap_counts(tuple(inputs[0].shape[-len(op.kernel) :]))
     count = functools.reduce(np.multiply.outer, counts).astype(np.float32)
-    return _taps(op, inputs[0], 0).sum(dim=0) / torch.from_numpy(count)
+    return _taps(op, inputs[0], 0).sum(dim=0) / torch.tensor(count, device=inputs[0].device)
 
 
 def sum_pool(op: ops.SumPool, inputs: tuple[Tensor, ...], _: Sizes, known: Constants) -> Tensor:
@@ -83,7 +83,7 @@ def _plain(op: WindowPool) -> bool:
 def _taps(op: WindowPool, x: Tensor, fill: float) -> Tensor:
     """Give [kernel positions, ...]: what each window sees, ``fill`` in the padding."""
     places = np.arange(1, x.numel() + 1).reshape(x.shape)
-    index = torch.from_numpy(np.stack(op.views(places, 0)))
+    index = torch.tensor(np.stack(op.views(places, 0)), device=x.device)
     return torch.cat([x.new_full((1,), fill), x.reshape(-1)])[index]
 
 

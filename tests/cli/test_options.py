@@ -42,6 +42,7 @@ RUNS = [
     ["verify", "made.spk", "--on", "onnx_graph", "--data", "data.npz"],
     ["lower", "made.spk", "--target", "generic-graded", "-o", "b.spk"],
     ["report", "made.spk", "--data", "data.npz", "-o", "report.html"],
+    ["finetune", "made.spk", "--data", "data.npz", "-o", "tuned.spk", "--epochs", "1"],
     ["doctor"],
 ]
 

@@ -60,16 +60,17 @@ def up(u: Tensor, levels: int, surrogate: Surrogate, above: bool = False) -> Ten
 def plain_loop(
     op: ops.IntegrateFire, x: Tensor, known: Callable[[Array], Tensor], g: Any
 ) -> Tensor:
-    """The equations of IntegrateFire as they are written, one term at a time."""
+    """The equations of IntegrateFire, one term at a time."""
     surrogate, detached = g
     zero = torch.zeros((), dtype=x.dtype)
     theta = known(op.threshold)
-    phi = theta if op.negative_threshold is None else known(op.negative_threshold)
-    amplitude = theta if op.amplitude is None else known(op.amplitude)
-    k = zero if op.leak_constant is None else known(op.leak_constant)
-    rest = zero if op.rest_potential is None else known(op.rest_potential)
-    back = zero if op.reset_potential is None else known(op.reset_potential)
-    v = (zero if op.v0 is None else known(op.v0)).expand_as(x[0])
+
+    def maybe(array: Array | None, otherwise: Tensor = zero) -> Tensor:
+        return otherwise if array is None else known(array)
+
+    phi, amplitude = maybe(op.negative_threshold, theta), maybe(op.amplitude, theta)
+    k, rest, back = map(maybe, (op.leak_constant, op.rest_potential, op.reset_potential))
+    v = maybe(op.v0).expand_as(x[0])
     sent, result = torch.zeros_like(x[0]), []
     above = op.comparison is Comparison.ABOVE
 
@@ -97,10 +98,8 @@ def plain_loop(
         if detached:
             plus, minus = plus.detach(), minus.detach()
         fired = plus + minus
-        if op.reset is Reset.HARD:
-            v = (1 - fired) * h + fired * back
-        else:
-            v = h - theta * plus + phi * minus
+        hard = op.reset is Reset.HARD
+        v = (1 - fired) * h + fired * back if hard else h - theta * plus + phi * minus
         return torch.where(fired > 0, v, rest + k * (v - rest)) if op.leak is Leak.SILENT else v
 
     for now in x:

@@ -25,7 +25,8 @@ Scan = Callable[[Any, Tensor, Setting], Tensor]
 
 def _times(x: Tensor) -> Tensor:
     """1, 2, … along the first axis."""
-    return torch.arange(1, len(x) + 1, dtype=x.dtype).reshape(-1, *(1,) * (x.dim() - 1))
+    times = torch.arange(1, len(x) + 1, dtype=x.dtype, device=x.device)
+    return times.reshape(-1, *(1,) * (x.dim() - 1))
 
 
 def summed(op: Op, x: Tensor, _: Setting) -> Tensor:

@@ -31,11 +31,13 @@ class Constants:
 
     dtype: np.dtype[Any]
     known: dict[int, tuple[Array, Tensor]] = field(default_factory=dict)
+    device: str = "cpu"
 
     def __call__(self, array: Array) -> Tensor:
         """Give an array of numbers as a tensor."""
         if id(array) not in self.known:
-            self.known[id(array)] = (array, torch.tensor(array.astype(self.dtype)))
+            tensor = torch.tensor(array.astype(self.dtype), device=self.device)
+            self.known[id(array)] = (array, tensor)
         return self.known[id(array)][1]
 
     def maybe(self, array: Array | None) -> Tensor | None:
@@ -131,8 +133,9 @@ def scale(op: ops.Scale, inputs: Tensors, sizes: Sizes, constants: Constants) ->
 
 
 def batch_norm(op: ops.BatchNorm, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
-    a, b = (torch.from_numpy(v.astype(constants.dtype)) for v in op.gain_and_shift())
-    return (inputs[0] * _on_axis(a, op.axis)).add_(_on_axis(b, op.axis))
+    (x,) = inputs
+    a, b = (torch.tensor(v.astype(constants.dtype), device=x.device) for v in op.gain_and_shift())
+    return (x * _on_axis(a, op.axis)).add_(_on_axis(b, op.axis))
 
 
 def clip(op: ops.Clip, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:

@@ -60,4 +60,5 @@ def _room(x: Tensor, rows: int) -> Tensor:
     """Give room for so many rows in the memory format of x."""
     last = x.dim() == 4 and x.shape[1] > 1 and not x.is_contiguous()
     memory = torch.channels_last if last else torch.contiguous_format
-    return torch.empty((rows, *x.shape[1:]), dtype=x.dtype, memory_format=memory)
+    shape = (rows, *x.shape[1:])
+    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=memory)

@@ -1,0 +1,1 @@
+"""Fine-tunes programs, and quantised networks, by gradient descent on labelled samples."""
