@@ -66,7 +66,8 @@ def convert(
 ) -> Program:
     """Turn a pretrained network into a spiking program.
 
-    ``model`` is whatever ``import_model`` takes, or a Graph; ``calibration`` are samples (``.npz``
+    ``model`` is whatever ``import_model`` takes, a Graph, or a Program without spikes (of recipe
+    ``quantised``, whose preprocessing is taken over); ``calibration`` are samples (``.npz``
     path, arrays, DataLoader, batches), or None where the recipe needs none, as
     ``percentile{rule=ti,source=batchnorm}``; ``recipe`` is one of ``spikec.recipes()``, with
     options as in ``graded{n=6}``; ``preprocess`` is stored in the program.  Every pass is checked
@@ -81,7 +82,10 @@ def convert(
     from spikec.data import Preprocess, read_data
     from spikec.ir import Graph
     from spikec.pipeline.recipe import Rounding, check_steps
+    from spikec.program import Program
 
+    if isinstance(model, Program):
+        model, preprocess = model.graph, preprocess or model.preprocess
     settings = preprocess or Preprocess()
     rounding = Rounding(weight_bits, input_bits, weight_options)
     request = Request(read_recipe(recipe), check_steps(steps), settings, seed, rounding)

@@ -72,7 +72,7 @@ def convert(
     rounding = Rounding(weight_bits, input_bits, weight_options)
     text = read_recipe(recipe).pipeline(check_steps(steps), rounding)
     passes = parse_pipeline(text, pass_by_name)  # before any work: what cannot be read is told
-    settings = preprocess_of(scale, mean, std)
+    settings = _settings(source, preprocess_of(scale, mean, std))
     calibration = _samples(data, first)
     graph = _graph(screen, source, shapes.example_of(inputs or ()), calibration, settings)
     ask: Any = {"preprocess": settings, "seed": seed, **asdict(rounding)}
@@ -83,6 +83,15 @@ def convert(
     with screen.busy(f"writing {out}"):
         program.save(out)
     _report(screen, program, len(calibration), out)
+
+
+def _settings(source: str, given: Preprocess) -> Preprocess:
+    """Give the preprocessing; that of a program without spikes, where no other is given."""
+    from spikec.data import Preprocess
+
+    if Path(source).suffix.lower() != ".spk" or given != Preprocess():
+        return given
+    return Preprocess.from_json(model.load_stored(source)[1].get("preprocess", {}))
 
 
 def _samples(data: str, first: int | None) -> Data:

@@ -105,6 +105,28 @@ class SignedRecipe(Recipe):
 
 
 @dataclass(frozen=True)
+class QuantisedRecipe(Recipe):
+    """The clip-floor network (QCFS), without a spike: y = s clip(floor(x/s + 1/2), 0, L).
+
+    Fine-tuned, and converted by ``phased`` of L steps, it is what that program equals.  How many
+    steps are asked for plays no part.
+    """
+
+    levels: int = 8
+    """L, of every activation"""
+
+    name: ClassVar[str] = "quantised"
+    about: ClassVar[str] = (
+        "no spikes: the network with L levels, to be fine-tuned before conversion"
+    )
+    needs: ClassVar[str] = "nothing but arithmetic"
+
+    def tail(self, steps: int) -> str:
+        check_option(f"{self.name}.levels", self.levels, 1, 2**16)
+        return f"thresholds{{levels={self.levels}}},{FITTED}"
+
+
+@dataclass(frozen=True)
 class PhasedRecipe(Recipe):
     """Each layer fires in its own window: exactly the quantised network, in binary spikes."""
 
@@ -212,5 +234,6 @@ RECIPES: Mapping[str, type[Recipe]] = {
         GradedRecipe,
         DifferentialRecipe,
         SigmaDeltaRecipe,
+        QuantisedRecipe,
     )
 }

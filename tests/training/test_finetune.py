@@ -112,6 +112,29 @@ def test_patience_ends_it(program: spikec.Program) -> None:
     assert tuned.record["finetune"]["history"][-1]["epoch"] == 2
 
 
+def test_a_quantised_network_is_tuned_and_becomes_the_program_that_equals_it(
+    network: nn.Module,
+) -> None:
+    """QCFS: what was learned with L levels is what `phased` does in windows of L steps."""
+    test = X[TEST], Y[TEST]
+    quantised = spikec.convert(network, X[TRAIN], 1, "quantised{levels=2}")
+    assert not quantised.neurons
+    tuned = spikec.finetune(quantised, (X[TRAIN], Y[TRAIN]), **{**QUICK, "epochs": 4})
+    assert tuned.evaluate(test).accuracy > quantised.evaluate(test).accuracy
+    windows = spikec.convert(tuned, X[TRAIN], 2, "phased{tune=0}")
+    np.testing.assert_allclose(windows.run(X[TEST]).output, tuned.run(X[TEST]).output, atol=1e-4)
+    rate = spikec.convert(tuned, X[TRAIN], 2, "rate").evaluate(test)
+    assert rate.reference_accuracy == tuned.evaluate(test).accuracy
+    assert rate.drop < 2
+
+
+def test_preprocessing_is_taken_over(network: nn.Module) -> None:
+    settings = spikec.Preprocess(1 / 16)
+    whole = (16 * X[TRAIN]).astype(np.uint8)
+    quantised = spikec.convert(network, whole, 1, "quantised", preprocess=settings)
+    assert spikec.convert(quantised, whole, 8, "rate").preprocess == settings
+
+
 class StoppedError(Exception):
     """Ends a training where a test wants it to."""
 

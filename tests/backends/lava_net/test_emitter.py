@@ -44,6 +44,7 @@ RECIPES = {
     "phased": 3,
 }
 REFUSED = {"few-spikes", "differential", "sigma-delta"}
+WITHOUT_SPIKES = {"quantised"}
 
 
 def checked(graph: Graph, seed: int, folder: Path) -> bool:
@@ -106,7 +107,10 @@ def test_programs_of_every_recipe(recipe: str, seed: int, tmp_path: Path) -> Non
 
 
 def test_every_recipe_is_tried() -> None:
-    assert set(spikec.recipes()) <= {text.partition("{")[0] for text in RECIPES} | REFUSED
+    assert (
+        set(spikec.recipes())
+        <= {text.partition("{")[0] for text in RECIPES} | REFUSED | WITHOUT_SPIKES
+    )
 
 
 @pytest.mark.parametrize("recipe", sorted(REFUSED))
