@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import json
 import statistics
 import time
@@ -47,7 +48,7 @@ class Weights:
     def drawn() -> Weights:
         """Draw them."""
         torch.manual_seed(0)
-        pairs = zip(CHANNELS, CHANNELS[1:], strict=False)
+        pairs = itertools.pairwise(CHANNELS)
         convolutions = [0.15 * torch.randn(out, inside, 3, 3) for inside, out in pairs]
         return Weights(convolutions, 0.02 * torch.randn(CLASSES, CHANNELS[-1] * (SIZE // 4) ** 2))
 
