@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.ir import Array, B, Op, Sizes, T, TensorType
-from spikec.ir.ops import Differential, IntegrateFire, MultiThreshold, QuantReLU
+from spikec.ir.ops import Differential, IntegrateFire, MultiThreshold, Population, QuantReLU
 
 Numbers = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -188,6 +188,9 @@ def with_scale(op: Site, scale: Vector, share: Vector, axis: int) -> Site:
     match op:
         case QuantReLU():
             return replace(op, step=wide(scale))
+        case Population():
+            members = Array(op.members.data.reshape(-1, *(1,) * (-axis - 1)))
+            return replace(op, threshold=wide(scale), v0=wide(share * scale), members=members)
         case IntegrateFire():
             return replace(op, threshold=wide(scale), v0=wide(share * scale))
         case MultiThreshold() | Differential():

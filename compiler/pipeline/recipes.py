@@ -75,6 +75,9 @@ class RateRecipe(Recipe):
     rounds: int = 2
     delay_readout: bool = False
     """let delay-readout choose the first step that is read"""
+    fission: float = 1.0
+    """as many neurons as before, times this: where they err most, small populations take their
+    place"""
 
     name: ClassVar[str] = "rate"
     about: ClassVar[str] = "strictly binary spikes, thresholds and biases fitted to the steps"
@@ -84,7 +87,12 @@ class RateRecipe(Recipe):
         fit = f"samples={self.samples},rounds={self.rounds},search=true,refit=true"
         late = ",delay-readout" if self.delay_readout else ""
         scales = f"levels={steps},samples={self.samples}"
-        return f"thresholds{{{scales}}},spike-rate,calibrate-neurons{{{fit}}}{late}"
+        check_option(f"{self.name}.fission", self.fission, 1, 64)
+        form = split = ""
+        if self.fission > 1:
+            form = f"form-populations{{budget={self.fission}}},"
+            split = ",split-populations"
+        return f"thresholds{{{scales}}},spike-rate,{form}calibrate-neurons{{{fit}}}{late}{split}"
 
 
 @dataclass(frozen=True)

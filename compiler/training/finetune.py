@@ -21,8 +21,9 @@ from spikec.runtime import run
 from spikec.runtime.bptt import check_differentiable
 from spikec.training import checkpoint
 from spikec.training.learned import Learned
+from spikec.training.objective import Samples
 from spikec.training.options import Options
-from spikec.training.trainer import Keeping, Progress, Samples, Trainer
+from spikec.training.trainer import Keeping, Progress, Trainer
 
 WHOLE = ("whole-weights", "whole-numbers")
 """passes behind which nothing can be learned"""
@@ -67,7 +68,9 @@ def finetune_program(
     if hooks.resume:
         assert hooks.checkpoint is not None  # Hooks refuse to resume without one
         standing = checkpoint.read(hooks.checkpoint, keeping.identity)
-    trainer = Trainer(learned, program.steps, options, keeping, hooks.progress, hooks.on_epoch)
+    trainer = Trainer(
+        learned, program.reference, program.steps, options, keeping, hooks.progress, hooks.on_epoch
+    )
     done = trainer.run(samples.rows(seen), samples.rows(held) if len(held) else None, standing)
     trainer.best(done)
     note = {

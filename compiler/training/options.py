@@ -60,6 +60,8 @@ class Options:
     """share of the loss that comes from the network's own answers; 1 needs no labels"""
     temperature: float = 2.0
     """of both answers in that share"""
+    features: float = 0.0
+    """weight of what neurons stand for beside the network's activations, relative to these"""
     validation: float = 0.1
     """share of the samples that chooses the best epoch"""
     patience: int = 0
@@ -104,7 +106,7 @@ class Options:
             ),
             *(
                 (_number(getattr(self, n)) >= 0, self._no(n, "0 or more"))
-                for n in ("weight_decay", "clip")
+                for n in ("weight_decay", "clip", "features")
             ),
             (self.schedule in SCHEDULES, self._no("schedule", f"one of {', '.join(SCHEDULES)}")),
             (

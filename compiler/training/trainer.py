@@ -1,12 +1,7 @@
 """The loop: batches, epochs, the choice of the best epoch, checkpoints.
 
-With answers o of the network, targets y and answers a of the teacher at temperature τ, a batch has
-the loss
-
-    (1 - d) CE(o, y) + d τ² KL(softmax(a / τ) | softmax(o / τ)),   d = ``distill``.
-
-Its order is a function of seed and epoch alone, so that a training that goes on from a checkpoint
-ends in the same numbers as one that was never stopped.
+The order of samples is a function of seed and epoch alone, so that a training that goes on from a
+checkpoint ends in the same numbers as one that was never stopped.
 """
 
 from __future__ import annotations
@@ -18,46 +13,19 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
-from spikec.errors import DataError
+from spikec.ir import Graph
 from spikec.runtime.bptt import Network
 from spikec.runtime.bptt.neurons import Setting
 from spikec.training import checkpoint
 from spikec.training.checkpoint import Standing
 from spikec.training.learned import Learned, Parameter
+from spikec.training.objective import Objective, Samples
 from spikec.training.options import Options
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches that are done, and of all."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Inputs by name, batch on axis 0, with labels and the teacher's answers where there are."""
-
-    inputs: Mapping[str, Tensor]
-    labels: Tensor | None
-    teacher: Tensor | None
-
-    def __len__(self) -> int:
-        return len(next(iter(self.inputs.values())))
-
-    def rows(self, which: Tensor) -> Samples:
-        """Give some of them."""
-        return self._each(lambda x: x[which])
-
-    def on(self, device: str) -> Samples:
-        """Give them on another device."""
-        return self._each(lambda x: x.to(device))
-
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Samples:
-        return Samples(
-            {name: change(x) for name, x in self.inputs.items()},
-            None if self.labels is None else change(self.labels),
-            None if self.teacher is None else change(self.teacher),
-        )
 
 
 @dataclass(frozen=True)
@@ -75,6 +43,7 @@ class Trainer:
     """One fine-tuning."""
 
     learned: Learned
+    reference: Graph
     steps: int
     options: Options
     keeping: Keeping = field(default_factory=Keeping)
@@ -84,6 +53,9 @@ class Trainer:
     def __post_init__(self) -> None:
         setting = Setting(self.learned.constants, self.options.smooth, self.options.detached)
         self.network = Network(self.learned.graph, setting)
+        self.objective = Objective(
+            self.learned.graph, self.reference, self.options, self.learned.constants.device
+        )
         groups = [
             {"params": [p.free], "lr": self._rate(p), "weight_decay": self._decay(p.kind)}
             for p in self.learned.parameters
@@ -154,38 +126,12 @@ class Trainer:
     def _loss(self, batch: Samples) -> tuple[Tensor, float]:
         """Give the mean loss, and the number of right answers (agreement where no labels are)."""
         batch = batch.on(self.learned.constants.device)
-        answers = self.answers(batch.inputs)
-        share, heat = self.options.distill, self.options.temperature
-        terms = []
-        if share < 1:
-            assert batch.labels is not None  # was checked
-            terms.append((1 - share) * F.cross_entropy(answers, batch.labels))
-        if share > 0:
-            assert batch.teacher is not None
-            wanted = F.log_softmax(batch.teacher / heat, -1)
-            given = F.log_softmax(answers / heat, -1)
-            apart = F.kl_div(given, wanted, reduction="batchmean", log_target=True)
-            terms.append(share * heat**2 * apart)
-        loss = torch.stack(terms).sum()
-        if not torch.isfinite(loss):
-            raise DataError(
-                "the loss is not finite any more",
-                remedy="lower the rate, or limit derivatives by clip",
-            )
-        return loss, float((answers.argmax(-1) == self._targets(batch)).sum())
-
-    @staticmethod
-    def _targets(batch: Samples) -> Tensor:
-        if batch.labels is not None:
-            return batch.labels
-        assert batch.teacher is not None
-        return batch.teacher.argmax(-1)
-
-    def answers(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Give [samples, classes] behind the last step."""
         self.learned.refresh()
-        outputs = self.network.outputs(inputs, self.steps)
-        return outputs[-1] if outputs.dim() == 3 else outputs
+        found = self.network.values(batch.inputs, self.steps)
+        answers = found[self.network.graph.outputs[0].inputs[0]]
+        answers = answers[-1] if answers.dim() == 3 else answers
+        loss = self.objective(found, answers, batch)
+        return loss, float((answers.argmax(-1) == batch.targets()).sum())
 
     def score(self, samples: Samples) -> dict[str, float]:
         """Give loss and accuracy on samples that are not learned from."""

@@ -48,6 +48,7 @@ _NEURONS: tuple[Op, ...] = (
     ops.Accumulator(),
     ops.BipolarIF(_ONE, high=7, low=-3, levels=2),
     ops.MultiThreshold(_ONE, 3, firing=ops.Firing.LARGEST),
+    ops.Population(_ONE, levels=2, members=Array(2)),
     ops.Differential(_ONE, 2, margin=1.0, rectify=False),
     ops.PhasedFire(_ONE, 4),
     ops.FewSpikes.binary(_ONE, 12),

@@ -73,6 +73,7 @@ from spikec.ir.ops.neuron import Accumulator, IntegrateFire
 from spikec.ir.ops.neuron_bipolar import BipolarIF
 from spikec.ir.ops.neuron_delta import SigmaDelta
 from spikec.ir.ops.neuron_multilevel import Differential, Firing, MultiThreshold
+from spikec.ir.ops.neuron_population import Population
 from spikec.ir.ops.neuron_rules import Comparison, Decision, Leak, Negative, Neuron, Reset
 from spikec.ir.ops.neuron_windowed import FewSpikes, PhasedFire
 from spikec.ir.ops.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
@@ -140,7 +141,7 @@ ANALOG_OPS: tuple[type[Op], ...] = (
 )
 SPIKING_OPS: tuple[type[Op], ...] = (
     *(IntegrateFire, Accumulator, BipolarIF, MultiThreshold, Differential, PhasedFire, FewSpikes),
-    *(SigmaDelta,),
+    *(SigmaDelta, Population),
     *(Repeat, Impulse, Poisson, Latency, Phase, Burst, DeltaEncode),
     *(MeanReadout, DifferentialReadout, WindowReadout, LastStep, SumOverTime, MeanOverTime),
     *(CumulativeSum, Difference, TimeScale, PhaseScale, Delay, AndOverTime, Haar, HaarInverse),
@@ -248,6 +249,7 @@ __all__ = [
     "PixelShuffle",
     "PixelUnshuffle",
     "Poisson",
+    "Population",
     "Pow",
     "QuantReLU",
     "Quantise",

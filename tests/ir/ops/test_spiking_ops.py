@@ -32,6 +32,7 @@ ANALOG_OPERAND: list[Op] = [
     ops.Accumulator(leak=ops.Leak.DECAY_INPUT, leak_constant=Array(2.0)),
     ops.BipolarIF(CHANNELS, 15, -15, levels=3, v0=LEAK),
     ops.MultiThreshold(CHANNELS, 4, firing=ops.Firing.LARGEST, negative=ops.Negative.FREE),
+    ops.Population(CHANNELS, levels=2, members=Array(np.array([1, 2] * 4))),
     ops.Differential(CHANNELS, 4, margin=1.0, negative_margin=0.0, rectify=False),
     ops.PhasedFire(CHANNELS, window=2, levels=3),
     ops.FewSpikes.binary(CHANNELS, bits=2),

@@ -119,18 +119,30 @@ def _bipolar(op: ops.BipolarIF) -> Rule:
 
 
 def _multi_threshold(op: ops.MultiThreshold) -> Rule:
+    most = (1 << op.count) - 1
     options = {
         Option.RESET: int(op.firing is ops.Firing.LARGEST),
         Option.NEGATIVE: _place(op.negative),
-        Option.LEVELS: (1 << op.count) - 1,
+        Option.LEVELS: most,
         Option.COUNT: op.count,
     }
     parameters = {
         Parameter.THETA: op.quantum,
         Parameter.AMPLITUDE: op.quantum if op.amplitude is None else op.amplitude,
+        Parameter.PHI: Array(float(most)),  # here: quanta of a step, which may differ by channel
         Parameter.V0: op.v0,
     }
     return Rule(Kind.MULTI_THRESHOLD, parameters, options)
+
+
+def _population(op: ops.Population) -> Rule:
+    parameters = {
+        Parameter.THETA: op.threshold,
+        Parameter.AMPLITUDE: op.threshold if op.amplitude is None else op.amplitude,
+        Parameter.PHI: op.members,
+        Parameter.V0: op.v0,
+    }
+    return Rule(Kind.MULTI_THRESHOLD, parameters, {Option.LEVELS: op.levels})
 
 
 def _phased(op: ops.PhasedFire) -> Rule:
@@ -189,6 +201,7 @@ _RULES: Mapping[type[Op], Callable[[Any], Rule]] = {
     ops.Accumulator: _accumulator,
     ops.BipolarIF: _bipolar,
     ops.MultiThreshold: _multi_threshold,
+    ops.Population: _population,
     ops.PhasedFire: _phased,
     SigmaDelta: _sigma_delta,
     ops.Differential: _differential,

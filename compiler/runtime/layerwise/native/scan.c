@@ -139,10 +139,10 @@ INLINE REAL largest_power(REAL n, int64_t count) {
 
 INLINE void multi_threshold(const Scan *a, Tile *restrict t, const REAL *restrict x,
                             REAL *restrict y, int negative, int largest) {
-    REAL levels = (REAL)a->option[LEVELS];
     Rule r = {.negative = negative};
     for (int64_t i = 0; i < t->n; i++) {
         REAL quantum = t->p[THETA][i], h = t->s[0][i] + x[i], sent = t->s[1][i];
+        REAL levels = t->p[PHI][i];
         REAL up = quanta(h, quantum, levels, 0, 0);
         REAL down = taken_back(h, sent, quantum, levels, r);
         if (largest) {
