@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from spikec.pipeline import Step
     from spikec.pipeline.recipe import Recipe
     from spikec.program import Program
+    from spikec.search.search import Wish
     from spikec.target import Target
+
+AUTO = "auto"
 
 
 def import_model(model: Any, example_input: Any = None, *, name: str = "", **options: Any) -> Graph:
@@ -52,8 +55,8 @@ def import_model(model: Any, example_input: Any = None, *, name: str = "", **opt
 def convert(
     model: Any,
     calibration: Any,
-    steps: int,
-    recipe: str,
+    steps: int | None = None,
+    recipe: str = "auto",
     *,
     example_input: Any = None,
     preprocess: Preprocess | None = None,
@@ -63,6 +66,7 @@ def convert(
     weight_options: str = "",
     on_step: Callable[[Step], None] = lambda step: None,
     on_part: Callable[[float], None] = lambda share: None,
+    **search: Any,
 ) -> Program:
     """Turn a pretrained network into a spiking program.
 
@@ -77,6 +81,12 @@ def convert(
     tool computes the same events, bit for bit.  ``weight_options`` says which whole numbers a chip
     has (``per=layer,sign=mixed-even``).  ``on_step`` hears of each pass, ``on_part``
     of the share of a long one that is done.
+
+    ``recipe="auto"`` tries recipes, at up to ``steps`` steps (any number, if None), and takes the
+    cheapest that loses at most ``max_drop`` points (1) on samples that took no part in calibration:
+    of accuracy where there are labels, else of agreement with the network.  Cheap means few events,
+    or little energy by a ``profile``; ``target`` leaves out what it cannot run; ``nearest=True``
+    takes what loses least where nothing is good enough; ``on_trial`` hears of each candidate.
     """
     from spikec.conversion import Request, convert_graph, read_recipe
     from spikec.data import Preprocess, read_data
@@ -88,12 +98,58 @@ def convert(
         model, preprocess = model.graph, preprocess or model.preprocess
     settings = preprocess or Preprocess()
     rounding = Rounding(weight_bits, input_bits, weight_options)
-    request = Request(read_recipe(recipe), check_steps(steps), settings, seed, rounding)
+    made: dict[str, Any] = {"preprocess": settings, "seed": seed, "rounding": rounding}
+    wish = check_wish(steps, search, **made) if recipe == AUTO else None
+    if wish is None:
+        check_fixed(recipe, steps, search)
+        request = Request(read_recipe(recipe), check_steps(steps), **made)
     data = None if calibration is None else read_data(calibration)
     if example_input is None and data is not None and not isinstance(model, Graph):
         example_input = data.example(settings)
     graph = model if isinstance(model, Graph) else import_model(model, example_input)
+    if wish is not None:
+        from spikec.search.search import Search
+
+        return Search.of(graph, data, wish, pass_by_name).run()
     return convert_graph(graph, data, request, pass_by_name, on_step, on_part)
+
+
+def check_wish(steps: int | None, search: Mapping[str, Any], **made: Any) -> Wish:
+    """Read what is searched for; unknown names are told, with the nearest known one."""
+    from spikec.pipeline.recipe import check_steps
+    from spikec.search.search import SEARCH, Wish
+    from spikec.target import load_target
+
+    problems = [
+        Problem(f"convert has no option {name!r}", remedy=_close(name, SEARCH))
+        for name in search
+        if name not in SEARCH
+    ]
+    if problems:
+        raise UsageError("unknown options", expected=", ".join(SEARCH), problems=problems)
+    given = {name: value for name, value in search.items() if value is not None}
+    if "target" in given:
+        given["target"] = load_target(given["target"])
+    most = None if steps is None else check_steps(steps)
+    return Wish(most_steps=most, **given, **made)
+
+
+def check_fixed(recipe: str, steps: int | None, search: Mapping[str, Any]) -> None:
+    """Refuse what a fixed recipe does not take, or lacks."""
+    given = [name for name, value in search.items() if value is not None]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} with recipe {recipe!r}",
+            expected="recipe auto, which searches",
+            remedy="leave the recipe out",
+        )
+    if steps is None:
+        raise UsageError(f"recipe {recipe!r} without a number of steps", remedy="steps=8, say")
+
+
+def _close(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known))
+    return f"did you mean {close[0]}?" if close else ""
 
 
 def lower(
@@ -180,9 +236,7 @@ def _check_options(importer: ImportModel, options: Mapping[str, Any]) -> None:
         Problem(
             f"no option {option!r} for such a model",
             expected=f"one of {', '.join(known)}",
-            remedy=f"did you mean {close[0]}?"
-            if (close := get_close_matches(option, known))
-            else "",
+            remedy=_close(option, known),
         )
         for option in options
         if option not in known

@@ -49,6 +49,30 @@ class Source(Enum):
     """mean and deviation that the BatchNorm layers were trained to give: no data"""
 
 
+def levels_at(text: str) -> dict[str, int]:
+    """Read ``NAME:LEVELS+NAME:LEVELS``.
+
+    >>> levels_at("relu_3:7+relu_5:3")
+    {'relu_3': 7, 'relu_5': 3}
+    """
+    found: dict[str, int] = {}
+    for item in filter(None, text.split("+")):
+        name, colon, levels = item.rpartition(":")
+        if not colon or not levels.isdecimal():
+            raise UsageError(f"levels {item!r}", expected="NAME:LEVELS, joined by +")
+        found[name] = int(levels)
+    return found
+
+
+def _check_names(others: Mapping[str, int], sites: Sequence[Node]) -> None:
+    known = [node.name for node in sites]
+    unknown = [name for name in others if name not in known]
+    if unknown:
+        raise UsageError(
+            f"no activation is called {', '.join(unknown)}", expected=f"some of {', '.join(known)}"
+        )
+
+
 @dataclass(frozen=True)
 class Thresholds(Pass):
     """ReLU(z), Clip(z; 0, h)  ->  QuantReLU(z; step s = θ/N, N levels), θ by ``rule``, θ <= h.
@@ -69,6 +93,8 @@ class Thresholds(Pass):
     source: Source = Source.DATA
     samples: int = 0
     """calibration samples used; 0: all of them"""
+    at: str = ""
+    """other levels of some activations: ``relu_3:7+relu_5:3``"""
 
     name: ClassVar[str] = "thresholds"
     promise: ClassVar[Promise] = Approximately("activations are clipped and rounded to levels")
@@ -78,16 +104,23 @@ class Thresholds(Pass):
         check_option(f"{self.name}.p", self.p, 0, 100)
         check_option(f"{self.name}.iterations", self.iterations, 1, MOST_ITERATIONS)
         check_option(f"{self.name}.samples", self.samples, 0, 10**9)
+        for name, levels in levels_at(self.at).items():
+            check_option(f"{self.name}.at, {name}", levels, 1, MOST_LEVELS)
 
     def apply(self, edit: Editor, context: Context) -> None:
         sites = [node for node in edit.graph if is_activation(node)]
         if not sites:
             return
+        _check_names(levels_at(self.at), sites)
         for node, scale in self._scales(edit.graph, sites, context):
             context.record.setdefault("thresholds", {})[node.name] = scale.tolist()
             axis = channel_axis(node.inputs[0])
-            step = _wide(scale / self.levels, axis) if scale.size > 1 else scale / self.levels
-            edit.change_op(node, ops.QuantReLU(Array(step, "float32"), self.levels))
+            levels = self._levels(node)
+            step = _wide(scale / levels, axis) if scale.size > 1 else scale / levels
+            edit.change_op(node, ops.QuantReLU(Array(step, "float32"), levels))
+
+    def _levels(self, node: Node) -> int:
+        return levels_at(self.at).get(node.name, self.levels)
 
     def _scales(
         self, graph: Graph, sites: Sequence[Node], context: Context
@@ -130,12 +163,12 @@ class Thresholds(Pass):
             z = seen[node.inputs[0]].full(node.inputs[0].type.shape(ONE))
             axis = None if self.per is Share.LAYER else channel_axis(node.inputs[0])
             z = z.per_channel(axis)
-            scale = rule.scale_of_normal(z.mean, z.deviation, self.levels)
+            scale = rule.scale_of_normal(z.mean, z.deviation, self._levels(node))
             yield node, _bounded(node, alive_scale(scale))
 
     def _scale(self, node: Node, rule: Rule, seen: Histogram) -> Vector:
         pooled = seen.pooled() if self.per is Share.LAYER else seen
-        return _bounded(node, alive_scale(rule.scale(pooled, self.levels)))
+        return _bounded(node, alive_scale(rule.scale(pooled, self._levels(node))))
 
     def _rule(self) -> Rule:
         kind = RULES[self.rule]

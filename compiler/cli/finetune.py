@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spikec.program import Program
 
 RATE = "Learning rate of weights, in units of each array's mean magnitude."
-SURROGATE = "Derivative of a spike: triangle{gamma=1}, atan, sigmoid, rectangle."
+SURROGATE = "Derivative of a spike: triangle{gamma=0.3}, atan, sigmoid, rectangle{width=1}."
 LEARN = "What is learned: weights,thresholds,leaks."
 DISTILL = "Share of the loss that follows the network's own answers; 1 needs no labels."
 SET = "Any other option of docs/finetune.md: validation=0.2, patience=3, clip=1. May stand often."
@@ -49,9 +49,9 @@ def finetune(
         typer.Option("--out", "-o", metavar="FILE.spk", help="The program.", show_default=False),
     ],
     epochs: Annotated[int, typer.Option(help="Passes over the samples.")] = 3,
-    batch: Annotated[int, typer.Option(help="Samples per step of learning.")] = 64,
+    batch: Annotated[int, typer.Option(help="Samples per step of learning.")] = 32,
     rate: Annotated[float, typer.Option(help=RATE)] = 1e-3,
-    surrogate: Annotated[str, typer.Option(help=SURROGATE)] = "triangle{gamma=1}",
+    surrogate: Annotated[str, typer.Option(help=SURROGATE)] = "rectangle{width=1}",
     learn: Annotated[str, typer.Option(metavar="KINDS", help=LEARN)] = "weights,thresholds",
     distill: Annotated[float, typer.Option(help=DISTILL)] = 0.5,
     seed: Annotated[int, typer.Option(help="Of batches and the choice of samples.")] = 0,

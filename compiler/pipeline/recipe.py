@@ -20,6 +20,11 @@ def tuned(epochs: int) -> str:
     return f",tune-quantised{{epochs={epochs}}}" if epochs else ""
 
 
+def other(at: str) -> str:
+    """Give the option of ``thresholds`` for levels of single activations, a comma in front."""
+    return f",at={at}" if at else ""
+
+
 @dataclass(frozen=True)
 class Rounding:
     """Which numbers of a program become whole, whatever the recipe."""

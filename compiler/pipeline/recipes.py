@@ -9,7 +9,7 @@ from typing import ClassVar
 from spikec.ir import Graph
 from spikec.ir.ops import FewSpikes, PhasedFire
 from spikec.pipeline.base import check_option
-from spikec.pipeline.recipe import FITTED, Recipe, tuned
+from spikec.pipeline.recipe import FITTED, Recipe, other, tuned
 from spikec.pipeline.recipes_whole import LosslessRecipe, SigmaDeltaRecipe
 
 FEW_STEPS = 4
@@ -181,6 +181,8 @@ class GradedRecipe(Recipe):
     """Several power-of-two thresholds per step: near lossless in 2 to 4 steps."""
 
     n: int = 4
+    at: str = ""
+    """other levels of some activations, as for ``thresholds``: (2^m - 1) T of m bits"""
 
     name: ClassVar[str] = "graded"
     about: ClassVar[str] = "n bits per graded spike, near lossless in 2 to 4 steps"
@@ -189,7 +191,7 @@ class GradedRecipe(Recipe):
     def tail(self, steps: int) -> str:
         check_option(f"{self.name}.n", self.n, 1, 16)
         levels = (2**self.n - 1) * steps
-        return f"thresholds{{levels={levels}}},spike-graded{{n={self.n}}},{FITTED}"
+        return f"thresholds{{levels={levels}{other(self.at)}}},spike-graded{{n={self.n}}},{FITTED}"
 
 
 @dataclass(frozen=True)

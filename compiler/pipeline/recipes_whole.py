@@ -9,7 +9,7 @@ from spikec.errors import UsageError
 from spikec.ir import Graph
 from spikec.ir.ops import BipolarIF
 from spikec.pipeline.base import check_option
-from spikec.pipeline.recipe import FITTED, Recipe, Rounding, tuned
+from spikec.pipeline.recipe import FITTED, Recipe, Rounding, other, tuned
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class LosslessRecipe(Recipe):
     the ``burst`` by their number"""
     tune: int = 0
     """as for ``phased``: minutes, for little where there are 15 levels"""
+    at: str = ""
+    """other levels of some activations, as for ``thresholds``"""
 
     name: ClassVar[str] = "lossless"
     about: ClassVar[str] = "equals its quantised network bit for bit once settled"
@@ -35,7 +37,7 @@ class LosslessRecipe(Recipe):
     def tail(self, steps: int) -> str:
         check_option(f"{self.name}.burst", self.burst, 1, 2**24)
         return (
-            f"thresholds{{levels={self.levels}}},"
+            f"thresholds{{levels={self.levels}{other(self.at)}}},"
             f"quantise-operands{{levels={self.operands},whole=true}},"
             f"quantise-between-weights{{levels={self.between},bits={self.bits}}},"
             f"{FITTED}{tuned(self.tune)},"

@@ -133,14 +133,15 @@ def without_gradient(graph: Graph) -> list[Node]:
     return [n for n in graph if type(n.op) not in GRADIENTS and not isinstance(n.op, _BOUNDARY)]
 
 
-def check_gradients(graph: Graph) -> None:
+def check_gradients(graph: Graph, remedy: str = "") -> None:
     """Refuse a graph that cannot be differentiated; all such nodes stand in one error."""
     problems = [
         Problem(f"{type(node.op).__name__} has no derivative here", node.place)
         for node in without_gradient(graph)
     ]
     if problems:
-        raise UnsupportedModel("the network cannot be differentiated", problems=problems)
+        what = "the network cannot be differentiated"
+        raise UnsupportedModel(what, problems=problems, remedy=remedy)
 
 
 SINGLE = np.dtype(np.float32)

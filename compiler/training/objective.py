@@ -72,7 +72,7 @@ class Objective:
         self.fixed.device = device
         self.twins: list[tuple[Value, Value]] = []
         if options.features:
-            check_gradients(reference)
+            check_gradients(reference, remedy="features=0 learns from answers alone")
             sites = [node for node in graph if isinstance(node.op, SITES)]
             known = [node for node in sites if node.name in reference]
             self.twins = [(n.outputs[0], reference[n.name].outputs[0]) for n in known]

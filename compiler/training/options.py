@@ -41,7 +41,7 @@ class Options:
     """All that decides what comes out, beside the program and the data."""
 
     epochs: int = 3
-    batch: int = 64
+    batch: int = 32
     rate: float = 1e-3
     """learning rate of Adam for weights and biases, in units of each array's mean magnitude"""
     threshold_rate: float = 1e-3
@@ -52,7 +52,7 @@ class Options:
     weight_decay: float = 0.0
     clip: float = 0.0
     """largest 2-norm of all derivatives together; 0: no limit"""
-    surrogate: str = "triangle{gamma=1}"
+    surrogate: str = "rectangle{width=1}"
     detached: bool = False
     """leave resets out of the derivative"""
     learn: tuple[str, ...] = ("weights", "thresholds")
@@ -60,7 +60,7 @@ class Options:
     """share of the loss that comes from the network's own answers; 1 needs no labels"""
     temperature: float = 2.0
     """of both answers in that share"""
-    features: float = 0.0
+    features: float = 1.0
     """weight of what neurons stand for beside the network's activations, relative to these"""
     validation: float = 0.1
     """share of the samples that chooses the best epoch"""

@@ -33,6 +33,7 @@ RUNS = [
         "-o",
         "a.spk",
     ],
+    ["convert", "net.onnx", "--data", "data.npz", "--nearest", "-o", "auto.spk"],
     ["eval", "made.spk", "--data", "data.npz"],
     ["energy", "made.spk", "--data", "data.npz"],
     ["energy", "made.spk", "made.spk", "--data", "data.npz", "--profile", "odin"],
