@@ -136,6 +136,8 @@ def check_wish(steps: int | None, search: Mapping[str, Any], **made: Any) -> Wis
 
 def check_fixed(recipe: str, steps: int | None, search: Mapping[str, Any]) -> None:
     """Refuse what a fixed recipe does not take, or lacks."""
+    from spikec.pipeline.recipe import check_steps
+
     given = [name for name, value in search.items() if value is not None]
     if given:
         raise UsageError(
@@ -143,8 +145,7 @@ def check_fixed(recipe: str, steps: int | None, search: Mapping[str, Any]) -> No
             expected="recipe auto, which searches",
             remedy="leave the recipe out",
         )
-    if steps is None:
-        raise UsageError(f"recipe {recipe!r} without a number of steps", remedy="steps=8, say")
+    check_steps(steps)
 
 
 def _close(name: str, known: Iterable[str]) -> str:

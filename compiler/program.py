@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from spikec.energy.profile import Profile
     from spikec.energy.result import Energy
     from spikec.evaluation import Evaluation
+    from spikec.exits import EarlyEvaluation, EarlyExit, Stopped
     from spikec.report.findings import Findings
     from spikec.verification import Verification
 
@@ -106,6 +107,24 @@ class Program:
 
         chosen = self.steps if steps is None else check_steps(steps)
         return evaluate(self, data, chosen, **options)
+
+    def fit_exit(self, data: object, criterion: str = "margin", max_drop: float = 0.5) -> EarlyExit:
+        """Fit when samples may stop: ``margin`` or ``entropy`` of the answer so far."""
+        from spikec.exits import fit_exit, read_criterion
+
+        return fit_exit(self, data, self.steps, read_criterion(criterion), max_drop)
+
+    def run_early(self, x: object, rule: EarlyExit) -> Stopped:
+        """Run samples, each no further than until its answer is settled."""
+        from spikec.exits import run_early
+
+        return run_early(self.graph, self.inputs(x), self.steps, rule)
+
+    def evaluate_early(self, data: object, rule: EarlyExit, **options: Any) -> EarlyEvaluation:
+        """Measure accuracy, steps and events of samples that stop early."""
+        from spikec.exits import evaluate_early
+
+        return evaluate_early(self, data, self.steps, rule, **options)
 
     def diagnose(self, data: object, steps: int | None = None, **options: Any) -> Diagnosis:
         """Say where loss arises, layer by layer; options as in ``diagnosis.diagnose``."""

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from spikec.data import Data
     from spikec.diagnosis import Diagnosis
     from spikec.evaluation import Evaluation
+    from spikec.exits import EarlyEvaluation
     from spikec.program import Program
 
+EXIT = "Let samples stop when their answer is settled: margin or entropy; needs --exit-fit."
+EXIT_FIT = "Samples on which the threshold is fitted: others than those of --data."
+EXIT_DROP = "Points that stopping early may lose on them."
 DIAGNOSE = "Say where loss arises: clipping, quantisation, unevenness or inherited, by layer."
 MEMORY = "Most memory for intermediate values: bytes, 2GB, 512MiB."
 ROWS = 16
@@ -46,6 +50,9 @@ def evaluate(
     ] = None,
     memory: Annotated[str, typer.Option(metavar="SIZE", help=MEMORY)] = "",
     diagnose: Annotated[bool, typer.Option("--diagnose", help=DIAGNOSE)] = False,
+    exit_by: Annotated[str, typer.Option("--exit", metavar="CRITERION", help=EXIT)] = "",
+    exit_fit: Annotated[str, typer.Option(metavar="FILE.npz[:PREFIX]", help=EXIT_FIT)] = "",
+    exit_drop: Annotated[float, typer.Option(metavar="POINTS", help=EXIT_DROP)] = 0.5,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -58,20 +65,51 @@ def evaluate(
         "steps": None if steps is None else check_steps(steps),
         "memory": memory_of(memory),
     }
+    if exit_by or exit_fit:
+        _check_exit(exit_by, exit_fit, exit_drop, with_steps=steps is not None)
     program = load_program(source, screen)
     read = samples.load_data(data)
     read = read if first is None else read.first(first)
+    early = None
+    if exit_by:
+        with screen.busy("fitting when to stop"):
+            rule = program.fit_exit(samples.load_data(exit_fit), exit_by, exit_drop)
+        with screen.counting("stopping early", len(read)) as count:
+            early = program.evaluate_early(read, rule, progress=count)
     found = _measured(screen, f"evaluating {source}", read, program.evaluate, options)
     told = None
     if diagnose:
         told = _measured(screen, f"diagnosing {source}", read, program.diagnose, options)
     if as_json:
         more = {} if told is None else {"diagnosis": told.to_json()}
+        more |= {} if early is None else {"early_exit": early.to_json()}
         screen.document({**found.to_json(), **more})
         return
     _print(screen, found)
+    if early is not None:
+        screen.say(exit_line(early))
     if told is not None:
         _explain(screen, told)
+
+
+def _check_exit(criterion: str, fit: str, drop: float, *, with_steps: bool) -> None:
+    """Before any work: what is wrong with the options of early exit is told."""
+    from spikec.exits import check_drop, read_criterion
+
+    read_criterion(criterion)
+    check_drop(drop)
+    if not fit:
+        raise UsageError("--exit without --exit-fit", expected="samples to fit the threshold on")
+    if with_steps:
+        raise UsageError("--exit and --steps at once", expected="the program's own steps")
+
+
+def exit_line(early: EarlyEvaluation) -> str:
+    """Say what stopping early brings."""
+    return (
+        f"stopping by {early.criterion}: accuracy {early.accuracy:.2%}, "
+        f"{early.mean_steps:.2f} of {early.steps} steps and {early.events:,.0f} events per sample"
+    )
 
 
 def load_program(source: Path, screen: Screen) -> Program:

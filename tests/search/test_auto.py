@@ -122,7 +122,7 @@ def test_when_nothing_is_good_enough_the_nearest_is_told(network: nn.Module) -> 
         ({"profile": "horowitz"}, "horowitz"),
         ({"steps": 0}, "steps = 0"),
         ({"recipe": "graded", "steps": 4, "max_drop": 1.0}, "expected: +recipe auto"),
-        ({"recipe": "graded"}, "without a number of steps"),
+        ({"recipe": "graded"}, "steps = None"),
     ],
     ids=str,
 )
