@@ -20,10 +20,11 @@ from spikec.ir.ops import IntegrateFire, LastStep, PhaseScale, Repeat
 from spikec.pipeline.roles import is_activation
 from tests.passes.chained_nets import chained_net
 from tests.passes.helpers import calibration, mlp, random_net
+from tests.recipes import SPIKING
 
 STEPS = {"lossless": 24, "phased": 7}
 RECIPES = [
-    *((name, None) for name in spikec.recipes()),
+    *((name, None) for name in SPIKING),
     *((name, 8) for name in ("rate", "signed", "phased", "graded")),
 ]
 

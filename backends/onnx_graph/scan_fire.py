@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from spikec.backends.onnx_graph.scan import Arrays, Named, ScanRule, Start, Step
-from spikec.ir import ops
+from spikec.ir import Array, ops
 from spikec.ir.ops import Comparison, Decision, Firing, Leak, Negative, Reset
 from spikec.ir.ops.neuron_multilevel import smallest
 
@@ -28,6 +30,14 @@ def integrate_fire(op: ops.IntegrateFire, at: Step) -> tuple[Named, str]:
     n = up if down is None else at("Sub", up, down)
     y = at("Mul", n, at.get("amplitude", "threshold"))
     return {"v": v, **_counted(at, n)}, y
+
+
+def population(op: ops.Population, at: Step) -> tuple[Named, str]:
+    """As one neuron that sends at most as many events as it has members."""
+    theta = at.get("threshold")
+    h = at("Add", at.state["v"], at.x)
+    n = at("Min", quanta(at, h, theta, op.levels, op.comparison), at.get("members"))
+    return {"v": at("Sub", h, at("Mul", theta, n))}, at("Mul", n, at.get("amplitude", "threshold"))
 
 
 def multi_threshold(op: ops.MultiThreshold, at: Step) -> tuple[Named, str]:
@@ -139,6 +149,10 @@ def _memory(op: ops.IntegrateFire | ops.MultiThreshold) -> Mapping[str, Start]:
     return {"v": "v0", "sent": 0.0} if remembers else {"v": "v0"}
 
 
+def _members(op: ops.Population) -> Arrays:
+    return {**op.arrays, "members": Array(op.members.data.astype(np.float32))}
+
+
 def _multi_arrays(op: ops.MultiThreshold) -> Arrays:
     quantum = smallest(op.threshold, op.count)
     return {"quantum": quantum, "amplitude": op.amplitude, "v0": op.v0}
@@ -146,6 +160,7 @@ def _multi_arrays(op: ops.MultiThreshold) -> Arrays:
 
 RULES: Mapping[type[ops.Op], ScanRule] = {
     ops.IntegrateFire: ScanRule(integrate_fire, states=_memory),
+    ops.Population: ScanRule(population, _members, _memory),
     ops.MultiThreshold: ScanRule(multi_threshold, _multi_arrays, _memory),
     ops.BipolarIF: ScanRule(bipolar, states=lambda op: {"v": "v0", "sent": 0.0}),
     ops.Accumulator: ScanRule(accumulate, states=lambda op: {"v": "v0"}),

@@ -17,6 +17,8 @@ HALF, TWO, THREE = (Array(np.float32(x)) for x in (0.5, 2, 3))
 LEAK = Array(np.float32(0.75))
 EACH = Array(np.arange(2, 2 + WIDTH, dtype=np.float32))
 """a threshold for each neuron"""
+MEMBERS = Array(1 + np.arange(WIDTH) % 3)
+"""a size for each population"""
 
 
 def _fire(**options: Any) -> ops.IntegrateFire:
@@ -58,6 +60,8 @@ NEURONS: Mapping[str, Op] = {
 OTHER_NEURONS: Mapping[str, Op] = {
     "unsigned": ops.BipolarIF(THREE, high=3),
     "signed, several levels": ops.BipolarIF(TWO, high=5, low=-5, levels=3, v0=ONE),
+    "members": ops.Population(ONE, amplitude=TWO, v0=HALF, levels=3, members=MEMBERS),
+    "one size": ops.Population(THREE, levels=2, members=Array(np.int64(2))),
     "all thresholds": ops.MultiThreshold(Array(np.float32(8)), 3),
     "the largest threshold": ops.MultiThreshold(
         Array(np.float32(8)), 3, firing=ops.Firing.LARGEST, v0=ONE

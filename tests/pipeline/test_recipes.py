@@ -27,13 +27,14 @@ from tests.passes.chained_nets import chained_net
 from tests.passes.gated_nets import gated_net
 from tests.passes.helpers import calibration, mlp, random_net
 from tests.pipeline.kinds_of_nets import KINDS
+from tests.recipes import SPIKING
 
 Inputs = Mapping[str, NDArray[Any]]
 SEEDS = st.integers(0, 10**6)
 STEPS = {"lossless": 12, "phased": 5}
 """of the other recipes: 6"""
 VARIANTS: dict[str, tuple[str, int | None]] = {
-    **{name: (name, None) for name in spikec.recipes()},
+    **{name: (name, None) for name in SPIKING},
     "rate, delayed": ("rate{delay-readout=true}", None),
     "percentile, per channel": ("percentile{rule=ltb,per=channel,v0=0.5}", None),
     "balanced, leaky": ("balanced{leak=0.9,reset=hard,delay=true}", None),
@@ -75,7 +76,7 @@ def small(seed: int, variant: str = "") -> Graph:
 
 
 def test_every_recipe_has_a_variant() -> None:
-    assert {read_recipe(text).name for text, _ in VARIANTS.values()} == set(spikec.recipes())
+    assert {read_recipe(text).name for text, _ in VARIANTS.values()} == set(SPIKING)
 
 
 @EACH

@@ -8,6 +8,7 @@ import pytest
 import spikec
 from spikec.target import Rule, check, examine, load_target
 from tests.passes.helpers import Net
+from tests.recipes import SPIKING
 
 MISSING = {
     "signed": {Rule.SIGNED, Rule.OPTION},
@@ -28,11 +29,11 @@ def programs() -> dict[str, spikec.Program]:
     value = net.relu(net.linear(net.flat(value), 8))
     graph = net.done(net.linear(value, 4))
     samples = np.random.default_rng(0).uniform(-1, 1, (32, 2, 6, 6)).astype(np.float32)
-    texts = {name: OPTIONS.get(name, name) for name in spikec.recipes()}
+    texts = {name: OPTIONS.get(name, name) for name in SPIKING}
     return {name: spikec.convert(graph, samples, 4, text) for name, text in texts.items()}
 
 
-@pytest.mark.parametrize("recipe", sorted(spikec.recipes()))
+@pytest.mark.parametrize("recipe", SPIKING)
 def test_graded_events_carry_every_recipe_and_binary_ones_some(
     programs: dict[str, spikec.Program], recipe: str
 ) -> None:
