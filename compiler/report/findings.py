@@ -76,6 +76,10 @@ class Findings:
     program: Mapping[str, str]
     """where it comes from, in words"""
     passes: tuple[Mapping[str, Any], ...]
+    search: Mapping[str, Any] | None
+    """the candidates, where a search chose the program"""
+    history: tuple[Mapping[str, float], ...]
+    """a record per epoch of a fine-tuning"""
 
     @property
     def energy(self) -> Energy | None:
@@ -116,6 +120,8 @@ def gather(
         graph=graph,
         program=_provenance(program, samples),
         passes=_passes(program.record),
+        search=program.record.get("search"),
+        history=tuple(program.record.get("finetune", {}).get("history", ())),
     )
 
 

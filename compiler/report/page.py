@@ -10,7 +10,7 @@ from spikec.report import theme
 from spikec.report.findings import Findings
 from spikec.report.markup import Element, e, to_html
 from spikec.report.parts import cards, tile
-from spikec.report.sections import accuracy, energy, events, network, targets
+from spikec.report.sections import accuracy, energy, events, making, network, targets
 from spikec.report.shapes import Picture
 from spikec.report.words import percent, plain, quantity
 
@@ -83,6 +83,10 @@ def _thresholds(found: Findings) -> Element | None:
     return network.thresholds(found) if found.thresholds else None
 
 
+def _made(found: Findings) -> Element | None:
+    return making.making(found) if found.search or found.history else None
+
+
 def _fired(make: Callable[[Findings], Element]) -> Callable[[Findings], Element | None]:
     """Leave a section out where no layer fires."""
     return lambda found: make(found) if found.firing else None
@@ -96,6 +100,7 @@ SECTIONS: tuple[Callable[[Findings], Element | None], ...] = (
     energy.energy,
     _thresholds,
     targets.targets,
+    _made,
     network.network,
     network.passes,
     network.provenance,
@@ -104,6 +109,7 @@ PICTURES: tuple[Callable[[Findings], list[Picture]], ...] = (
     accuracy.pictures,
     events.pictures,
     energy.pictures,
+    making.pictures,
     network.pictures,
     targets.pictures,
 )
