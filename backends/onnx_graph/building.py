@@ -87,7 +87,7 @@ class Builder:
         scope.prefix = ""
 
     def _call(self, node: Node) -> Call:
-        timed = isinstance(node.op, ops.Impulse)
+        timed = isinstance(node.op, ops.Impulse | ops.Cycle)
         return Call(
             self.scope,
             node.op,

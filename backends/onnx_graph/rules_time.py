@@ -35,6 +35,21 @@ def impulse(op: ops.Impulse, call: Call) -> str:
     return s("Pad", x, s.ints(0, call.steps - count), call.array(0), s.ints(0))
 
 
+def cycle(op: ops.Cycle, call: Call) -> str:
+    """The parts of the value in turn: gathered at once, or the one whose turn it is."""
+    s, axis = call.scope, call.inputs[0].rank + op.axis
+    if call.steps is None:
+        one = s.constant(np.asarray(1, np.int64))
+        length = s.constant(np.asarray(len(op.order), np.int64))
+        turn = s("Mod", s("Sub", call.time, one), length)
+        place = s("Gather", s.ints(*op.order), s("Reshape", turn, s.ints(1)))
+    else:
+        place = s.ints(*(op.order[time % len(op.order)] for time in range(call.steps)))
+    parts = s("Gather", call.x, place, axis=axis)
+    before = (n for n in range(call.inputs[0].rank) if n != axis)
+    return s("Transpose", parts, perm=(axis, *before)) if axis else parts
+
+
 def last_step(op: ops.LastStep, call: Call) -> str:
     """The value of the last step."""
     index = call.scope.constant(np.asarray(-1, np.int64))
@@ -87,6 +102,7 @@ def haar_inverse(op: ops.HaarInverse, call: Call) -> str:
 RULES: Mapping[type[ops.Op], Rule] = {
     ops.Repeat: repeat,
     ops.Impulse: impulse,
+    ops.Cycle: cycle,
     ops.LastStep: last_step,
     ops.SumOverTime: sum_over,
     ops.MeanOverTime: mean_over,

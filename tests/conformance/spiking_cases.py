@@ -131,6 +131,13 @@ def _driven(op: Op) -> Graph:
     return d.done(d.neuron(d.linear(d.subject(op, x)), 3))
 
 
+def _in_turn() -> Graph:
+    """Three parts of a value on its middle axis, one of them twice per round."""
+    d = Draft()
+    x = d.edit.add(ops.Round(), d.edit.input("x", TensorType((B, 3, 4))))
+    return d.done(d.neuron(d.linear(d.subject(ops.Cycle(-2, (2, 0, 2, 1)), x)), 3))
+
+
 def _encoded(op: Op) -> Graph:
     d = Draft()
     return d.done(d.neuron(d.linear(d.subject(op, d.current(4))), 3))
@@ -226,6 +233,7 @@ def cases() -> Iterator[Case]:
         yield _case(op, note, Place.BEHIND, _read)
     for note, op in CURRENTS.items():
         yield _case(op, note, Place.BEFORE, _driven)
+    yield Case(ops.Cycle, "", Place.BEFORE, _in_turn)
     for op in ENCODERS:
         yield _case(op, "", Place.BEFORE, _encoded)
     for note, op in READOUTS.items():

@@ -66,7 +66,7 @@ _CONSTANTS = (Array([1, 2, 3]), Array(np.linspace(0, 1, 30, dtype=np.float16)), 
 EXAMPLES: tuple[Example, ...] = (
     *((case.op, case.operands) for case in CASES),
     *((op, (FRAMES,)) for op in (*_NEURONS, *_OVER_TIME)),
-    *((op, (STILL,)) for op in (ops.Repeat(), ops.Impulse(2))),
+    *((op, (STILL,)) for op in (ops.Repeat(), ops.Impulse(2), ops.Cycle(-1, (1, 0, 0)))),
     (ops.HaarInverse(-1), (FRAMES, FRAMES)),
     (ops.AndOverTime(-3), (EVENTS,)),
     *((ops.Constant(array), ()) for array in _CONSTANTS),

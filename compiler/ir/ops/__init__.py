@@ -25,7 +25,16 @@ from spikec.ir.ops.activation import (
 )
 from spikec.ir.ops.affine import Conv, ConvTranspose, Linear, Scale
 from spikec.ir.ops.boundary import Constant, Input, Output
-from spikec.ir.ops.coding import Burst, DeltaEncode, Impulse, Latency, Phase, Poisson, Repeat
+from spikec.ir.ops.coding import (
+    Burst,
+    Cycle,
+    DeltaEncode,
+    Impulse,
+    Latency,
+    Phase,
+    Poisson,
+    Repeat,
+)
 from spikec.ir.ops.deform import DeformConv
 from spikec.ir.ops.elementary import (
     Abs,
@@ -142,7 +151,7 @@ ANALOG_OPS: tuple[type[Op], ...] = (
 SPIKING_OPS: tuple[type[Op], ...] = (
     *(IntegrateFire, Accumulator, BipolarIF, MultiThreshold, Differential, PhasedFire, FewSpikes),
     *(SigmaDelta, Population),
-    *(Repeat, Impulse, Poisson, Latency, Phase, Burst, DeltaEncode),
+    *(Repeat, Impulse, Cycle, Poisson, Latency, Phase, Burst, DeltaEncode),
     *(MeanReadout, DifferentialReadout, WindowReadout, LastStep, SumOverTime, MeanOverTime),
     *(CumulativeSum, Difference, TimeScale, PhaseScale, Delay, AndOverTime, Haar, HaarInverse),
 )
@@ -180,6 +189,7 @@ __all__ = [
     "Cos",
     "CumSum",
     "CumulativeSum",
+    "Cycle",
     "Decision",
     "DeformConv",
     "Delay",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spikec.ir.array import Array
 from spikec.ir.dims import Sizes, T, per_step
-from spikec.ir.op import Family, ScanOp, State, Types, Values, analog, expect
+from spikec.ir.op import Family, ScanOp, State, Types, Values, analog, axis_of, expect
 from spikec.ir.ops.neuron_delta import rounded
 from spikec.ir.ops.neuron_rules import (
     ONE,
@@ -69,6 +69,32 @@ class Impulse(FromStatic):
         if time > self.steps:
             return state, (np.zeros_like(x),)
         return state, (x if self.steps == 1 else x / x.dtype.type(self.steps),)
+
+
+@dataclass(frozen=True)
+class Cycle(FromStatic):
+    """y[t] = x at place order[(t - 1) mod K] of ``axis``, which goes: one part after another.
+
+    ``axis`` counts from the end of the operand.  DCT-SNN shows an image this way, one frequency
+    per step.
+    """
+
+    axis: int
+    order: tuple[int, ...]
+
+    def infer(self, inputs: Types) -> Types:
+        (x,) = inputs
+        axis = axis_of(self.axis, x.rank)
+        size = x.dims[axis]
+        expect(isinstance(size, int), f"a cycle along axis {self.axis} of {x}", "a fixed size")
+        inside = all(isinstance(size, int) and 0 <= place < size for place in self.order)
+        expect(len(self.order) > 0 and inside, f"order {self.order}", f"places 0..{size} - 1")
+        (still,) = analog(x.dims[:axis] + x.dims[x.rank + axis + 1 :], x)
+        return super().infer((still,))
+
+    def step(self, state: State, inputs: Values, time: int) -> tuple[State, Values]:
+        place = self.order[(time - 1) % len(self.order)]
+        return state, (np.take(inputs[0], place, axis=self.axis)[np.newaxis],)
 
 
 @dataclass(frozen=True)

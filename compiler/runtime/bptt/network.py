@@ -61,6 +61,12 @@ def delay(op: ops.Delay, x: Tensor, _: Setting) -> Tensor:
     return torch.cat([torch.zeros_like(x[:wait]), x[: len(x) - wait]])
 
 
+def in_turn(op: ops.Cycle, x: Tensor, steps: int) -> Tensor:
+    """x at place order[(t - 1) mod K]."""
+    places = torch.tensor(op.order, device=x.device).repeat(-(-steps // len(op.order)))
+    return x.index_select(op.axis, places[:steps]).movedim(op.axis, 0)
+
+
 def integrate_fire(op: ops.IntegrateFire, x: Tensor, setting: Setting) -> Tensor:
     """Take the fused way where there is one."""
     return fused(op, x, setting) if is_plain(op) else stepped(op, x, setting)
@@ -81,7 +87,7 @@ OVER_TIME: Mapping[type[Op], Callable[[Tensor, int], Tensor]] = {
     ops.SumOverTime: lambda x, axis: x.sum(axis),
     ops.MeanOverTime: lambda x, axis: x.mean(axis),
 }
-_OTHERS = (ops.Input, ops.Output, ops.Constant, ops.Repeat)
+_OTHERS = (ops.Input, ops.Output, ops.Constant, ops.Repeat, ops.Cycle)
 
 
 def without_derivative(graph: Graph) -> list[Node]:
@@ -149,6 +155,8 @@ class Network:
                 return constants(op.value)
             case ops.Repeat():
                 return operands[0].expand(sizes.steps, *operands[0].shape)
+            case ops.Cycle():
+                return in_turn(op, operands[0], sizes.steps)
         if type(op) in OVER_TIME:
             return OVER_TIME[type(op)](operands[0], op.axis)  # type: ignore[attr-defined]
         if type(op) in SCANS:

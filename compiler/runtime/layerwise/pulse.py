@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spikec.ir.graph import Node
 from spikec.ir.ops.affine import Conv, Linear
-from spikec.ir.ops.coding import Impulse
+from spikec.ir.ops.coding import Cycle, Impulse
 
 
 @dataclass(frozen=True)
@@ -114,3 +114,17 @@ class Pulsed:
         share = x if self.steps == 1 else x / self.steps
         on = min(max(self.steps - (first - 1), 0), count)
         return (Pulse(share.unsqueeze(0).expand(count, *x.shape), on),)
+
+
+class InTurn:
+    """The op Cycle."""
+
+    def __init__(self, op: Cycle) -> None:
+        self.axis = op.axis
+        self.order = torch.tensor(op.order)
+
+    def advance(self, operands: Sequence[Operand], first: int, count: int) -> tuple[Tensor, ...]:
+        """Gather the parts of these steps."""
+        turns = torch.arange(first - 1, first - 1 + count) % len(self.order)
+        parts = whole(operands[0]).index_select(self.axis, self.order[turns])
+        return (parts.movedim(self.axis, 0).contiguous(),)

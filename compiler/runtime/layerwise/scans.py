@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from spikec.ir.graph import Node
-from spikec.ir.ops.coding import Impulse, Repeat
+from spikec.ir.ops.coding import Cycle, Impulse, Repeat
 from spikec.runtime.feed import Feed
 from spikec.runtime.layerwise.native.call import NativeScan
 from spikec.runtime.layerwise.native.library import library
 from spikec.runtime.layerwise.native.rules import rule_of
-from spikec.runtime.layerwise.pulse import Operand, Pulsed, Repeated
+from spikec.runtime.layerwise.pulse import InTurn, Operand, Pulsed, Repeated
 from spikec.runtime.layerwise.stepped import SteppedScan
 
 
@@ -32,6 +32,8 @@ def scan_for(node: Node, feed: Feed, samples: int, carries: bool) -> Scan:
         return Repeated()
     if type(op) is Impulse:
         return Pulsed(op)
+    if type(op) is Cycle:
+        return InTurn(op)
     rule = rule_of(op) if node.inputs[0].type.dtype.is_float else None
     compiled = None if rule is None else library(feed.dtype)
     if rule is None or compiled is None:

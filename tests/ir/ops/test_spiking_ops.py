@@ -61,6 +61,7 @@ def everything() -> Graph:
     static = edit.input("image", TensorType((B, 8)))
     events = edit.input("events", TensorType((T, B, 8), signal=Spikes(ONE)))
     edit.output("impulse_out", edit.add(ops.Impulse(steps=2), static))
+    edit.output("cycle_out", edit.add(ops.Cycle(-1, (3, 0, 7)), static))
     x = edit.add(ops.Repeat(), static)
     for op in ANALOG_OPERAND:
         edit.output("out", edit.add(op, x))
