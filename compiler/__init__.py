@@ -24,13 +24,14 @@ __all__ = [
     "ir",
     "load",
     "lower",
+    "nn",
     "recipes",
     "runtime",
     "targets",
 ]
 
 if TYPE_CHECKING:
-    from spikec import errors, ir, runtime
+    from spikec import errors, ir, nn, runtime
     from spikec.api import (
         convert,
         energy_profiles,
@@ -60,7 +61,7 @@ else:  # hidden from type checkers, which would take it as a promise of every na
         return sorted({*globals(), *__all__})
 
 
-_SUBMODULES = ("errors", "ir", "runtime")
+_SUBMODULES = ("errors", "ir", "nn", "runtime")
 
 # Public name -> the module that defines it.
 _HOME = {

@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 
 from spikec.errors import DataError, Problem, SpikecError, UntraceableModel, UsageError
 from spikec.frontends.torch_export.archive import load_archive
+from spikec.frontends.torch_export.clock import clocked
 from spikec.frontends.torch_export.examples import Example, example_of
 from spikec.frontends.torch_export.places import failing_line
 from spikec.frontends.torch_export.state import quiet, undisturbed
@@ -37,22 +38,26 @@ class Capture:
     program: ExportedProgram
     route: Route
     note: str = ""
+    time_axis: int | None = None
+    """of the inputs: where steps vary"""
 
 
-def capture(model: object, example: object = None) -> Capture:
+def capture(model: object, example: object = None, time_axis: int | None = None) -> Capture:
     """Capture a module, an FX graph, an exported program or a .pt2 file."""
     match model:
         case str() | Path():
-            return Capture(functional(load_archive(Path(model))), Route.ARCHIVE)
+            return Capture(
+                functional(load_archive(Path(model))), Route.ARCHIVE, time_axis=time_axis
+            )
         case ExportedProgram():
-            return Capture(functional(model), Route.GIVEN)
+            return Capture(functional(model), Route.GIVEN, time_axis=time_axis)
         case torch.jit.ScriptModule():
             raise UntraceableModel(
                 "a TorchScript module has no Python source to export",
                 remedy="pass the nn.Module that was scripted",
             )
         case nn.Module():
-            return _capture_module(_unwrapped(model), example)
+            return _capture_module(_unwrapped(model), example, time_axis)
         case _:
             raise UsageError(
                 f"{type(model).__name__} is not a PyTorch model",
@@ -82,19 +87,20 @@ def _unwrapped(model: nn.Module) -> nn.Module:
     return _unwrapped(inner) if isinstance(inner, nn.Module) else model
 
 
-def _capture_module(model: nn.Module, given: object) -> Capture:
+def _capture_module(model: nn.Module, given: object, time_axis: int | None) -> Capture:
     _check_weights(model)
     # gradients on: without them, torch would write the ends of `enable_grad` regions as nodes
     with undisturbed(model), quiet(), torch.enable_grad():
-        example = example_of(model, given)
+        example = clocked(model, example_of(model, given, time_axis))
         try:
-            return Capture(functional(_export(model, example)), Route.EXPORT)
+            program = functional(_export(model, example))
+            return Capture(program, Route.EXPORT, time_axis=time_axis)
         except Exception as error:  # forward is the user's: anything may come out of it
             refusal = error
         _check_runs(model, example, refusal)
         try:
             program = _export_traced(model, example)
-            result = Capture(functional(program), Route.SYMBOLIC_TRACE, _reason(refusal))
+            result = Capture(functional(program), Route.SYMBOLIC_TRACE, _reason(refusal), time_axis)
         except Exception as error:
             raise _untraceable(model, refusal, error) from refusal
     log.warning(

@@ -28,8 +28,13 @@ class Example:
     """as ``torch.export`` wants it: the shape of the arguments, with ``{0: …}`` at each batch"""
 
 
-def example_of(model: nn.Module, given: object) -> Example:
-    """Read an example input: one array, a tuple of arguments, or a mapping of keyword arguments."""
+def example_of(model: nn.Module, given: object, time_axis: int | None = None) -> Example:
+    """Read an example input: one array, a tuple of arguments, or a mapping of keyword arguments.
+
+    With ``time_axis`` 0 the steps come first, and the batch behind them.
+    """
+    if time_axis not in (None, 0):
+        raise UsageError(f"time_axis={time_axis!r}", expected="0: [steps, samples, ...], or none")
     if given is None:
         raise UsageError(
             "a PyTorch module needs an example input",
@@ -38,13 +43,16 @@ def example_of(model: nn.Module, given: object) -> Example:
         )
     args, kwargs = _arguments(given)
     args, kwargs = pytree.tree_map(_tensor, (args, kwargs))
-    batch = _batch(args, kwargs)
-    if batch == 1:
-        # torch.export would take a size of 1 for a constant
-        args, kwargs = pytree.tree_map(lambda leaf: _doubled(leaf, batch), (args, kwargs))
-        batch = 2
+    varying = (0,) if time_axis is None else (0, 1)
+    for axis in varying:
+        size = _size(args, kwargs, axis)
+        if size == 1:  # torch.export would take a size of 1 for a constant
+            args, kwargs = pytree.tree_map(
+                lambda leaf, axis=axis: _doubled(leaf, axis), (args, kwargs)
+            )
+    sizes = {axis: _size(args, kwargs, axis) for axis in varying}
     bound = _bind(model, args, kwargs)
-    return Example(args, kwargs, pytree.tree_map(lambda leaf: _axes(leaf, batch), bound))
+    return Example(args, kwargs, pytree.tree_map(lambda leaf: _axes(leaf, sizes), bound))
 
 
 def _arguments(given: object) -> Arguments:
@@ -70,34 +78,35 @@ def _tensor(leaf: object) -> object:
             return leaf
 
 
-def _batch(args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-    """Give the size of axis 0 of the first tensor."""
+def _size(args: tuple[Any, ...], kwargs: dict[str, Any], axis: int) -> int:
+    """Give the size of an axis of the first tensor that has it."""
     for leaf in pytree.tree_leaves((args, kwargs)):
-        if isinstance(leaf, torch.Tensor) and leaf.ndim:
+        if isinstance(leaf, torch.Tensor) and leaf.ndim > axis:
             if leaf.numel() == 0:
                 raise DataError(
                     f"the example input of shape {list(leaf.shape)} is empty",
                     expected="at least one sample",
                 )
-            return int(leaf.shape[0])
+            return int(leaf.shape[axis])
     raise DataError(
         "the example input holds no tensor with a batch axis",
-        expected="at least one tensor whose axis 0 is the batch",
+        expected=f"at least one tensor whose axis {axis} is the batch",
     )
 
 
-def _doubled(leaf: object, batch: int) -> object:
-    """Repeat each sample."""
-    if isinstance(leaf, torch.Tensor) and leaf.ndim and leaf.shape[0] == batch:
-        return leaf.repeat_interleave(2, 0)
+def _doubled(leaf: object, axis: int) -> object:
+    """Repeat what there is one of along an axis."""
+    if isinstance(leaf, torch.Tensor) and leaf.ndim > axis and leaf.shape[axis] == 1:
+        return leaf.repeat_interleave(2, axis)
     return leaf
 
 
-def _axes(leaf: object, batch: int) -> dict[int, Any] | None:
-    """Let axis 0 vary wherever it has the size of the batch."""
-    if isinstance(leaf, torch.Tensor) and leaf.ndim and leaf.shape[0] == batch:
-        return {0: Dim.DYNAMIC}
-    return None
+def _axes(leaf: object, sizes: Mapping[int, int]) -> dict[int, Any] | None:
+    """Let axes vary wherever all of them have the sizes at hand."""
+    if not isinstance(leaf, torch.Tensor) or leaf.ndim < len(sizes):
+        return None
+    varies = all(leaf.shape[axis] == size for axis, size in sizes.items())
+    return dict.fromkeys(sizes, Dim.DYNAMIC) if varies else None
 
 
 def _bind(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from spikec.frontends.torch_export.places import location_of
 from spikec.frontends.torch_export.rule import Unavailable
 from spikec.frontends.torch_export.rules import rule_for
 from spikec.frontends.torch_export.scope import Known, Scope, dtype_of, type_of
-from spikec.frontends.torch_export.sizes import Size, batch_of
+from spikec.frontends.torch_export.sizes import CLOCK, Size, batch_of
 from spikec.ir import Editor, Graph, Location, SymbolicDim, Value
 
 Entry = Any
@@ -51,7 +51,7 @@ _ASSERTIONS = {
 
 def import_capture(capture: Capture, name: str) -> Graph:
     """Write the graph of a captured program."""
-    importer = Importer(capture.program, name)
+    importer = Importer(capture.program, name, capture.time_axis)
     graph = importer.run()
     graph.notes["capture"] = capture.route.value
     if capture.note:
@@ -62,12 +62,12 @@ def import_capture(capture: Capture, name: str) -> Graph:
 class Importer:
     """One import: the program, the graph so far, what each node became, what was refused."""
 
-    def __init__(self, program: ExportedProgram, name: str) -> None:
+    def __init__(self, program: ExportedProgram, name: str, time_axis: int | None = None) -> None:
         program.graph.eliminate_dead_code()
         self.program = program
         self.graph = Graph(node_name(name, "model"))
         self.edit = Editor(self.graph, by="torch_export")
-        self.batch = batch_of(program)
+        self.batch = batch_of(program, time_axis)
         self.scope = Scope(self.edit, self.batch)
         self.names = Names(program.graph.nodes)
         self.problems: list[Problem] = []
@@ -91,7 +91,8 @@ class Importer:
         bad = []
         for node, spec in zip(places, self.program.graph_signature.input_specs, strict=True):
             if spec.kind is InputKind.USER_INPUT:
-                env[node] = self._user_input(node, spec)
+                clock = node.name == CLOCK  # only its size counts
+                env[node] = MISSING if clock else self._user_input(node, spec)
                 continue
             tensor = self._stored(spec)
             if tensor is None:

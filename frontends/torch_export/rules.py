@@ -18,6 +18,7 @@ from spikec.frontends.torch_export import (
     rules_resize,
     rules_select,
     rules_shape,
+    rules_spiking,
     rules_write,
 )
 from spikec.frontends.torch_export.rule import Rule, Rules
@@ -82,4 +83,5 @@ RULES: Rules = {
     **rules_resize.RULES,
     **rules_attention.RULES,
     **rules_constant.RULES,
+    **rules_spiking.RULES,
 }

@@ -92,7 +92,8 @@ def _repeated(s: Scope, x: Operand, wide: Dim) -> Array:
     if not isinstance(x, Known) or isinstance(wide, int):
         raise Refused(*BATCH_STATISTICS)
     rows = [
-        sample.reshape(batch, -1) for sample, batch in zip(x.samples, s.batch.probes, strict=True)
+        sample.reshape(probe.batch, -1)
+        for sample, probe in zip(x.samples, s.batch.probes, strict=True)
     ]
     if not all(torch.equal(rows[0][:1].expand_as(row), row) for row in rows):
         raise Refused(*BATCH_STATISTICS)

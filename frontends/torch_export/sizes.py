@@ -1,4 +1,4 @@
-"""Sizes as torch writes them (sympy expressions of one symbol) -> sizes of the IR."""
+"""Sizes as torch writes them (sympy expressions of batch and steps) -> sizes of the IR."""
 
 from __future__ import annotations
 
@@ -16,44 +16,62 @@ from torch.utils import _pytree as pytree
 
 from spikec.errors import Problem, UnsupportedModel
 from spikec.frontends.common import Refused
-from spikec.ir.dims import B, Dim, Dims
+from spikec.ir.dims import Dim, Dims, SymbolicDim
 
 Number = int | float | bool
-_PROBES = (2, 3, 5)
+CLOCK = "spikec_clock"
+"""an argument of no use but for its size: the number of steps"""
+_MONOMIALS = ((1, 0), (0, 1), (1, 1))
+"""powers of batch and steps that a size may have"""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Sizes at which constants and other sizes are computed."""
+
+    batch: int
+    steps: int
+
+
+_PROBES = (Probe(2, 3), Probe(3, 5), Probe(5, 2))
 
 
 @dataclass(frozen=True)
 class Size:
-    """A number computed from sizes: its value at each probed batch size."""
+    """A number computed from sizes: its value at each probe."""
 
     values: tuple[Number, ...]
-    batches: tuple[int, ...]
+    probes: tuple[Probe, ...]
 
     def dim(self) -> Dim:
-        """Give it as a size of the IR: a number, or a multiple of the batch.
+        """Give it as a size of the IR: a number, or a multiple of the batch, the steps, or both.
 
         Rounded quotients count as exact ones: the IR refuses, at run time, batches that they do
         not divide.
         """
         if len(set(self.values)) == 1 and isinstance(self.values[0], int):
             return self.values[0]
-        ratios = {Fraction(v) / b for v, b in zip(self.values, self.batches, strict=True)}
-        ratio = ratios.pop()
-        if ratios or ratio <= 0:
-            raise Refused(
-                f"a size that is {self.values} for batches of {self.batches}",
-                expected="sizes that are numbers or multiples of the batch",
-                remedy="let only whole multiples of the batch size be the size of an axis",
-            )
-        return B * ratio.numerator / ratio.denominator
+        for batch, time in _MONOMIALS:
+            units = (p.batch**batch * p.steps**time for p in self.probes)
+            ratios = {Fraction(v) / unit for v, unit in zip(self.values, units, strict=True)}
+            ratio = ratios.pop()
+            if not ratios and ratio > 0:
+                return SymbolicDim(ratio, batch, time)
+        told = ", ".join(f"{v} at {p.batch}" for v, p in zip(self.values, self.probes, strict=True))
+        raise Refused(
+            f"a size that is {told} samples",
+            expected="sizes that are numbers or multiples of the batch",
+            remedy="let only whole multiples of the batch size be the size of an axis",
+        )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The symbols that stand for the batch, and the sizes at which constants are probed."""
+    """The symbols that stand for batch and steps, and the sizes at which constants are probed."""
 
     symbols: frozenset[sympy.Symbol]
-    probes: tuple[int, ...]
+    times: frozenset[sympy.Symbol]
+    probes: tuple[Probe, ...]
     found: dict[sympy.Symbol, Number] = field(default_factory=dict)
     """sizes that torch left open and that constants have decided (a mask that is a buffer)"""
 
@@ -62,7 +80,7 @@ class Batch:
         for size, number in zip(shape, actual, strict=True):
             if isinstance(size, torch.SymInt) and isinstance(number, int):
                 symbol = size.node.expr
-                if symbol.is_Symbol and symbol not in self.symbols:
+                if symbol.is_Symbol and symbol not in self.symbols | self.times:
                     self.found[symbol] = number
 
     def size(self, value: object) -> Size:
@@ -72,7 +90,7 @@ class Batch:
             return Size((number,) * len(self.probes), self.probes)
         expression = sympy.sympify(value.node.expr)
         expression = expression.subs(self.found)
-        strange = expression.free_symbols - self.symbols
+        strange = expression.free_symbols - self.symbols - self.times
         if strange:
             raise Refused(
                 f"a size that depends on the values of a tensor ({expression})",
@@ -80,8 +98,9 @@ class Batch:
             )
         return Size(tuple(self._at(expression, probe) for probe in self.probes), self.probes)
 
-    def _at(self, expression: sympy.Expr, probe: int) -> Number:
-        result = expression.subs(dict.fromkeys(self.symbols, probe))
+    def _at(self, expression: sympy.Expr, probe: Probe) -> Number:
+        known = dict.fromkeys(self.symbols, probe.batch) | dict.fromkeys(self.times, probe.steps)
+        result = expression.subs(known)
         return bool(result) if result.is_Boolean else _number(result)
 
     def dims(self, shape: Iterable[object]) -> Dims:
@@ -89,19 +108,28 @@ class Batch:
         return tuple(self.size(size).dim() for size in shape)
 
 
-def batch_of(program: ExportedProgram) -> Batch:
-    """Find the symbols of the inputs' sizes; they all have to be the batch."""
+def batch_of(program: ExportedProgram, time_axis: int | None = None) -> Batch:
+    """Find the symbols of the inputs' sizes; they have to be the batch, and the steps.
+
+    The steps are the size of the argument ``CLOCK``, or of the axis ``time_axis`` of every input
+    with more than one varying axis; the batch stands on axis 0, or on the one behind that of time.
+    """
     symbols: set[sympy.Symbol] = set()
+    times: set[sympy.Symbol] = set()
     for node in user_inputs(program):
         for leaf in pytree.tree_leaves(node.meta.get("val")):
             for axis, size in enumerate(getattr(leaf, "shape", ())):
                 if isinstance(size, torch.SymInt):
                     found = size.node.expr.free_symbols
-                    if axis and not found <= symbols:
+                    if node.name == CLOCK or axis == time_axis:
+                        times |= found
+                        continue
+                    if axis != (0 if time_axis is None else 1) and not found <= symbols | times:
                         raise _second_symbol(node, axis)
                     symbols |= found
     step = math.lcm(*(_denominators(program)), 1)
-    return Batch(frozenset(symbols), tuple(step * probe for probe in _PROBES))
+    probes = tuple(Probe(step * probe.batch, step * probe.steps) for probe in _PROBES)
+    return Batch(frozenset(symbols), frozenset(times), probes)
 
 
 def user_inputs(program: ExportedProgram) -> list[fx.Node]:
@@ -133,6 +161,6 @@ def _second_symbol(node: fx.Node, axis: int) -> UnsupportedModel:
     return UnsupportedModel(
         f"axis {axis} of input {node.name!r} has a size that varies by itself",
         expected="only the batch, axis 0, varies",
-        remedy="export with a fixed size on all other axes",
+        remedy="export with a fixed size on all other axes; time_axis=0 says that steps vary there",
         problems=[Problem(f"{node.name}: {list(map(str, node.meta['val'].shape))}")],
     )

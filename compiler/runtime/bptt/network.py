@@ -55,6 +55,13 @@ def time_scale(op: ops.TimeScale, x: Tensor, _: Setting) -> Tensor:
     return x * _times(x) if op.power == 1 else x / _times(x)
 
 
+def phase_scale(op: ops.PhaseScale, x: Tensor, setting: Setting) -> Tensor:
+    """weights[(t - 1) mod K] x[t]."""
+    weights = setting.constants(op.weights)
+    turns = torch.arange(len(x), device=x.device) % len(weights)
+    return x * weights[turns].reshape(-1, *(1,) * (x.dim() - 1))
+
+
 def delay(op: ops.Delay, x: Tensor, _: Setting) -> Tensor:
     """x[t - steps], 0 before."""
     wait = min(op.steps, len(x))
@@ -62,7 +69,7 @@ def delay(op: ops.Delay, x: Tensor, _: Setting) -> Tensor:
 
 
 def in_turn(op: ops.Cycle, x: Tensor, steps: int) -> Tensor:
-    """x at place order[(t - 1) mod K]."""
+    """X at place order[(t - 1) mod K]."""
     places = torch.tensor(op.order, device=x.device).repeat(-(-steps // len(op.order)))
     return x.index_select(op.axis, places[:steps]).movedim(op.axis, 0)
 
@@ -80,6 +87,7 @@ SCANS: Mapping[type[Op], Scan] = {
     ops.DifferentialReadout: differential,
     ops.Difference: difference,
     ops.TimeScale: time_scale,
+    ops.PhaseScale: phase_scale,
     ops.Delay: delay,
 }
 OVER_TIME: Mapping[type[Op], Callable[[Tensor, int], Tensor]] = {

@@ -1,0 +1,46 @@
+"""How many steps encoders make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+from spikec.errors import UsageError
+
+
+class GivesTime(nn.Module):
+    """A module that turns still values into values over time, of ``steps`` steps."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = check_steps(steps)
+
+
+@contextmanager
+def steps(model: nn.Module, count: int) -> Iterator[None]:
+    """Let every encoder in a model make ``count`` steps in here, whatever it was built with.
+
+    >>> import torch, spikec.nn
+    >>> encoder = spikec.nn.Direct(8)
+    >>> with spikec.nn.steps(encoder, 3):
+    ...     encoder(torch.zeros(2, 5)).shape
+    torch.Size([3, 2, 5])
+    """
+    encoders = [module for module in model.modules() if isinstance(module, GivesTime)]
+    before = [encoder.steps for encoder in encoders]
+    try:
+        for encoder in encoders:
+            encoder.steps = count
+        yield
+    finally:
+        for encoder, own in zip(encoders, before, strict=True):
+            encoder.steps = own
+
+
+def check_steps(count: object) -> int:
+    """Refuse what is no number of steps."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise UsageError(f"{count!r} steps", expected="a whole number of 1 or more")
+    return count

@@ -1,0 +1,64 @@
+"""What stands between neurons: layers step by step, normalisation, dropout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikec.errors import UsageError
+
+
+class Stepwise(nn.Sequential):
+    """Modules that know no time, applied to each step alone: [T, B, ...] as [T B, ...] and back."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply them one after another."""
+        y: Tensor = super().forward(x.flatten(0, 1))  # type: ignore[no-untyped-call]
+        return y.reshape(x.shape[0], x.shape[1], *y.shape[1:])
+
+
+class TdBatchNorm(nn.Module):
+    """Threshold-dependent batch normalisation of [T, B, C, ...].
+
+    x̂ = α θ (x - μ_c) / √(σ_c² + ε), y = λ_c x̂ + β_c, statistics per channel over T, B and space.
+    λ begins at 1 and β at 0; α θ is part of the learned factor, as :class:`torch.nn.BatchNorm2d`
+    with weights that begin there.
+    """
+
+    def __init__(
+        self, channels: int, threshold: float = 1.0, alpha: float = 1.0, **options: Any
+    ) -> None:
+        super().__init__()
+        if not threshold > 0 or not alpha > 0:
+            raise UsageError(f"threshold={threshold}, alpha={alpha}", expected="numbers above 0")
+        self.norm = nn.BatchNorm1d(channels, **options)
+        with torch.no_grad():
+            self.norm.weight.fill_(alpha * threshold)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise; in evaluation by running statistics."""
+        shape = x.shape
+        flat = x.flatten(0, 1)
+        return self.norm(flat.flatten(2) if x.dim() > 3 else flat).reshape(shape)  # type: ignore[no-any-return]
+
+
+class TimeDropout(nn.Module):
+    """Dropout whose mask is drawn once per sample and held for all steps of [T, B, ...]."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            raise UsageError(f"dropout of {p!r}", expected="0 or more, below 1")
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Drop in training; give x in evaluation."""
+        if not self.training or not self.p:
+            return x
+        kept = torch.rand_like(x[:1]) >= self.p
+        return x * kept.to(x.dtype) / (1 - self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"

@@ -1,0 +1,37 @@
+"""Rules for the operators of ``spikec.nn``: each is an op of the IR already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from spikec.frontends.common import Refused
+from spikec.frontends.torch_export.rule import Rule, Rules
+from spikec.frontends.torch_export.scope import Operand, Scope
+from spikec.ir import Stage, SymbolicDim, Value
+from spikec.nn.library import NAMESPACE, OPERATORS, Operator
+
+
+def spiking(one: Operator) -> Rule:
+    """Make the rule for an operator: its arguments are the fields of the op."""
+
+    def rule(s: Scope, x: Operand, *given: Any) -> Value:
+        named = dict(zip(one.arguments, given, strict=True))
+        if one.gives_time and not isinstance(named[one.steps_name], SymbolicDim):
+            raise Refused(
+                f"makes {named[one.steps_name]} steps, whatever a program is run with",
+                expected="a number of steps that varies",
+                remedy="pass the module itself; or export it within spikec.nn.steps(model, n), "
+                "n the size of an argument called spikec_clock whose axis 0 is Dim.DYNAMIC",
+            )
+        s.edit.stage(Stage.SPIKING)
+        return s.emit(one.op_of(named, lambda tensor: s.array(tensor, "a parameter")), x)
+
+    return rule
+
+
+RULES: Rules = {
+    getattr(getattr(torch.ops, NAMESPACE), one.name).default: spiking(one)
+    for one in OPERATORS.values()
+}
