@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spikec.search.search import Wish
     from spikec.target import Target
 
-AUTO = "auto"
+AUTO, TRAINED = "auto", "trained"
 
 
 def import_model(model: Any, example_input: Any = None, *, name: str = "", **options: Any) -> Graph:
@@ -68,7 +68,7 @@ def convert(
     on_part: Callable[[float], None] = lambda share: None,
     **search: Any,
 ) -> Program:
-    """Turn a pretrained network into a spiking program.
+    """Turn a pretrained network into a spiking program; one that was trained spiking stays it.
 
     ``model`` is whatever ``import_model`` takes, a Graph, or a Program without spikes (of recipe
     ``quantised``, whose preprocessing is taken over); ``calibration`` are samples (``.npz``
@@ -87,10 +87,14 @@ def convert(
     of accuracy where there are labels, else of agreement with the network.  Cheap means few events,
     or little energy by a ``profile``; ``target`` leaves out what it cannot run; ``nearest=True``
     takes what loses least where nothing is good enough; ``on_trial`` hears of each candidate.
+
+    A network that was trained spiking (of modules of ``spikec.nn``, or from NIR) needs ``steps``,
+    and has recipes of its own: ``trained`` (in the place of ``auto``) leaves it as it is, and
+    ``balanced`` finds its thresholds anew.
     """
-    from spikec.conversion import Request, convert_graph, read_recipe
+    from spikec.conversion import Request, check_recipe, convert_graph, read_recipe
     from spikec.data import Preprocess, read_data
-    from spikec.ir import Graph
+    from spikec.ir import Graph, Stage
     from spikec.pipeline.recipe import Rounding, check_steps
     from spikec.program import Program
 
@@ -102,15 +106,19 @@ def convert(
     wish = check_wish(steps, search, **made) if recipe == AUTO else None
     if wish is None:
         check_fixed(recipe, steps, search)
-        request = Request(read_recipe(recipe), check_steps(steps), **made)
+        check_recipe(recipe)
     data = None if calibration is None else read_data(calibration)
     if example_input is None and data is not None and not isinstance(model, Graph):
         example_input = data.example(settings)
     graph = model if isinstance(model, Graph) else import_model(model, example_input)
-    if wish is not None:
+    if wish is not None and graph.stage is Stage.ANALOG:
         from spikec.search.search import Search
 
         return Search.of(graph, data, wish, pass_by_name).run()
+    if wish is not None:
+        recipe = TRAINED
+        check_fixed(recipe, steps, search)
+    request = Request(read_recipe(recipe, graph.stage), check_steps(steps), **made)
     return convert_graph(graph, data, request, pass_by_name, on_step, on_part)
 
 

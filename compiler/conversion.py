@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -26,10 +27,15 @@ from spikec.pipeline import (
 )
 from spikec.pipeline.recipe import Recipe, Rounding, check_steps
 from spikec.pipeline.recipes import RECIPES
+from spikec.pipeline.recipes_trained import TRAINED
 from spikec.program import Program
-from spikec.runtime.feed import bind_inputs
+from spikec.runtime.feed import bind_inputs, told_steps
 from spikec.testing import random_inputs
 
+BY_STAGE: Mapping[Stage, Mapping[str, type[Recipe]]] = {
+    Stage.ANALOG: RECIPES,
+    Stage.SPIKING: TRAINED,
+}
 PROBES = 2
 """samples on which every pass is checked"""
 OnStep = Callable[[Step], None]
@@ -54,18 +60,12 @@ def convert_graph(
     on_step: OnStep = lambda step: None,
     on_part: OnPart = lambda share: None,
 ) -> Program:
-    """Make a program of an analog graph, which stays as it is."""
+    """Make a program of a graph, which stays as it is."""
     steps = check_steps(request.steps)
     _check_seed(request.seed)
-    if graph.stage is not Stage.ANALOG:
-        raise UsageError(
-            f"{graph.name!r} is a {graph.stage.value} graph already",
-            expected="an analog network",
-            remedy="convert the model that it was made of",
-        )
     inputs = None
     if calibration is not None:
-        inputs = _calibration(graph, read_data(calibration), request.preprocess)
+        inputs = _calibration(graph, read_data(calibration), request)
     text = request.recipe.pipeline(steps, request.rounding)
     context = Context(calibration=inputs, steps=steps, seed=request.seed, on_part=on_part)
     work = copied(graph)
@@ -88,12 +88,26 @@ def convert_graph(
     )
 
 
-def read_recipe(text: str) -> Recipe:
-    """Read ``name`` or ``name{option=value,...}``."""
-    recipes = parse_items(text, _recipe) if isinstance(text, str) else ()
+def read_recipe(text: str, stage: Stage = Stage.ANALOG) -> Recipe:
+    """Read ``name`` or ``name{option=value,...}``, of those for networks of a stage."""
+    if stage not in BY_STAGE:
+        raise UsageError(
+            f"a {stage.value} graph",
+            expected="an analog network, or one that was trained spiking",
+            remedy="convert the model that it was made of",
+        )
+    recipes = parse_items(text, partial(_recipe, stage)) if isinstance(text, str) else ()
     if len(recipes) != 1:
         raise UsageError(f"recipe {text!r}", expected="one recipe: name{option=value,...}")
     return recipes[0]
+
+
+def check_recipe(text: str) -> Recipe:
+    """Read a recipe before it is known which networks it is for."""
+    for stage, table in BY_STAGE.items():
+        if str(text).partition("{")[0].strip() in table:
+            return read_recipe(text, stage)
+    return read_recipe(text)
 
 
 def _check_seed(seed: object) -> None:
@@ -102,18 +116,22 @@ def _check_seed(seed: object) -> None:
         raise UsageError(f"seed = {seed!r}", expected=f"a whole number from 0 to {2**32 - 1}")
 
 
-def _recipe(name: str) -> type[Recipe]:
-    if name not in RECIPES:
-        near = suggestion(name, RECIPES)
-        raise UsageError(f"no recipe is called {name!r}", expected=", ".join(RECIPES), remedy=near)
-    return RECIPES[name]
+def _recipe(stage: Stage, name: str) -> type[Recipe]:
+    known = BY_STAGE[stage]
+    if name in known:
+        return known[name]
+    elsewhere = [other for other, table in BY_STAGE.items() if name in table]
+    what = f"no recipe is called {name!r}"
+    if elsewhere:
+        what = f"recipe {name!r} is for {elsewhere[0].value} networks, and this one is {stage.value}"
+    raise UsageError(what, expected=", ".join(known), remedy=suggestion(name, known))
 
 
-def _calibration(graph: Graph, data: Data, preprocess: Preprocess) -> Inputs:
+def _calibration(graph: Graph, data: Data, request: Request) -> Inputs:
     """Give checked and preprocessed calibration data by input name."""
     named = data.named([node.name for node in graph.inputs])
-    inputs = {name: preprocess(array) for name, array in named.items()}
-    checked = bind_inputs(graph, inputs, None, "float32").arrays
+    inputs = {name: request.preprocess(array) for name, array in named.items()}
+    checked = bind_inputs(graph, inputs, told_steps(graph, request.steps), "float32").arrays
     # as given: preprocessing makes several numbers of black, one per channel
     if all(array.min() == array.max() for array in named.values()):
         raise DataError(

@@ -16,7 +16,7 @@ from spikec.data import checked_labels, read_data
 from spikec.errors import DataError, UsageError
 from spikec.ir import Graph, Sizes
 from spikec.runtime import run
-from spikec.runtime.feed import bind_inputs, held
+from spikec.runtime.feed import bind_inputs, held, told_steps
 from spikec.runtime.layerwise import Simulation, simulate
 
 Numbers = NDArray[Any]
@@ -98,7 +98,7 @@ def evaluate(
     done = 0
     for block in blocks(inputs, block_size(program.graph, seen, steps)):
         size = len(next(iter(block.values())))
-        reference = _scores(run(program.reference, block, "layerwise"))
+        reference = _scores(answers(program.reference, block, steps))
         if tally is None:
             tally = _Tally(checked_labels(samples, reference.shape[-1]), program.graph)
         outputs, found = _simulated(program, block, (steps, memory), seen)
@@ -110,6 +110,15 @@ def evaluate(
         progress(done, count)
     assert tally is not None  # read_data refuses empty data
     return tally.result(count)
+
+
+def answers(network: Graph, block: Mapping[str, Numbers], steps: int) -> Numbers:
+    """Give the first output of a network; of one that spikes itself, after the last step."""
+    output = network.outputs[0].inputs[0].type
+    feed = held(network, block, steps)
+    found = run(network, feed, "layerwise", steps=told_steps(network, steps))
+    first = found[0] if isinstance(found, tuple) else found
+    return first if output.is_static else np.asarray(first[-1])
 
 
 def check_memory(memory: object) -> None:
@@ -145,9 +154,8 @@ def _simulated(
     return (estimates if not output.type.is_static else estimates[None]), found
 
 
-def _scores(outputs: Numbers | tuple[Numbers, ...]) -> Numbers:
-    """Give the first output of the network, which must be class scores."""
-    scores = outputs[0] if isinstance(outputs, tuple) else outputs
+def _scores(scores: Numbers) -> Numbers:
+    """Give the output of the network, which must be class scores."""
     if scores.ndim != 2 or scores.shape[-1] < 2:
         raise DataError(
             f"outputs of shape {list(scores.shape)} are no class scores",

@@ -41,6 +41,7 @@ _HOME: dict[str, str] = {
     "split-activations": "SplitActivations",
     "split-fan-in": "SplitFanIn",
     "split-populations": "SplitPopulations",
+    "split-time": "SplitTime",
     "thresholds": "Thresholds",
     "tune-quantised": "TuneQuantised",
     "whole-numbers": "WholeNumbers",

@@ -59,6 +59,8 @@ class BalanceThresholds(Pass):
     p = 100 takes the largest current.  With m levels per step θ is an m-th of that.  v(0) keeps
     its share of θ, and θ is at most h where the activation was Clip(0, h).
 
+    Neurons with negative events keep their thresholds: the encoder of DCT-SNN has its own.
+
     A layer that no positive current reaches keeps the threshold that it had; so do not its silent
     channels, where each channel has its own: they take the mean of the others.
 
@@ -92,14 +94,14 @@ class BalanceThresholds(Pass):
         _check(edit.graph)
         if context.calibration is None or context.reference is None:
             raise UsageError(
-                f"{self.name} needs calibration data and the analog network",
+                f"{self.name} needs calibration data and the network as it was",
                 remedy="give calibration=data, and put keep-reference in front of the thresholds",
             )
         samples = chosen(context.calibration, self.samples)
         walk = _Walk(self, edit, samples, self.steps or context.steps)
         found = {}
         for node in edit.graph.nodes:
-            if isinstance(node.op, IntegrateFire):
+            if isinstance(node.op, IntegrateFire) and node.op.negative is Negative.NONE:
                 bound = _bound(context.reference, node)
                 found[node.name] = walk.balance(node, node.op, bound).tolist()
         context.record[self.name] = {

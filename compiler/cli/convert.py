@@ -104,7 +104,7 @@ def convert(
 def _check(recipe: str, steps: int | None, rounding: Rounding, wish: Mapping[str, Any]) -> int:
     """Before any work: what cannot be read is told.  Gives the number of parts of the work."""
     from spikec import api
-    from spikec.conversion import read_recipe
+    from spikec.conversion import check_recipe
     from spikec.pipeline import parse_pipeline
     from spikec.pipeline.recipe import check_steps
     from spikec.registry import pass_by_name
@@ -114,7 +114,7 @@ def _check(recipe: str, steps: int | None, rounding: Rounding, wish: Mapping[str
         api.check_wish(steps, wish)
         return len(FAMILIES)
     api.check_fixed(recipe, steps, wish)
-    text = read_recipe(recipe).pipeline(check_steps(steps), rounding)
+    text = check_recipe(recipe).pipeline(check_steps(steps), rounding)
     return len(parse_pipeline(text, pass_by_name))
 
 

@@ -19,6 +19,13 @@ class Stepwise(nn.Sequential):
         return y.reshape(x.shape[0], x.shape[1], *y.shape[1:])
 
 
+class _AnyRank(nn.modules.batchnorm._BatchNorm):
+    """Normalises axis 1, however many there are."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Take all."""
+
+
 class TdBatchNorm(nn.Module):
     """Threshold-dependent batch normalisation of [T, B, C, ...].
 
@@ -33,15 +40,13 @@ class TdBatchNorm(nn.Module):
         super().__init__()
         if not threshold > 0 or not alpha > 0:
             raise UsageError(f"threshold={threshold}, alpha={alpha}", expected="numbers above 0")
-        self.norm = nn.BatchNorm1d(channels, **options)
+        self.norm = _AnyRank(channels, **options)
         with torch.no_grad():
             self.norm.weight.fill_(alpha * threshold)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise; in evaluation by running statistics."""
-        shape = x.shape
-        flat = x.flatten(0, 1)
-        return self.norm(flat.flatten(2) if x.dim() > 3 else flat).reshape(shape)  # type: ignore[no-any-return]
+        return self.norm(x.flatten(0, 1)).reshape(x.shape)  # type: ignore[no-any-return]
 
 
 class TimeDropout(nn.Module):

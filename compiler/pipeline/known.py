@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spikec.ir import Editor, Graph, Op, Stage, TensorType, Value
 from spikec.pipeline.extract import extract
 from spikec.runtime import run
+from spikec.runtime.feed import told_steps
 
 Numbers = NDArray[Any]
 
@@ -30,9 +31,7 @@ class Known:
             return self.arrays[wanted]
         piece = extract(self.graph, wanted, self.arrays.keys())
         feed = {node.name: self.arrays[self.graph[node.name].outputs[0]] for node in piece.inputs}
-        timed = any(not value.type.is_static for node in piece for value in node.outputs)
-        bound = any(not node.outputs[0].type.is_static for node in piece.inputs)
-        result = run(piece, feed, "layerwise", steps=self.steps if timed and not bound else None)
+        result = run(piece, feed, "layerwise", steps=told_steps(piece, self.steps))
         assert not isinstance(result, tuple)  # a piece has one output
         return result
 

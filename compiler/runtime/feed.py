@@ -75,6 +75,13 @@ def held(graph: Graph, x: Mapping[str, Numbers], steps: int) -> dict[str, Number
     return found
 
 
+def told_steps(graph: Graph, steps: int) -> int | None:
+    """Give the steps that a run is told: none where nothing takes time, or inputs say how many."""
+    timed = any(not value.type.is_static for node in graph for value in node.outputs)
+    bound = any(not node.outputs[0].type.is_static for node in graph.inputs)
+    return steps if timed and not bound else None
+
+
 def _by_name(graph: Graph, x: object) -> dict[str, object]:
     """Give each input its array."""
     names = [node.name for node in graph.inputs]

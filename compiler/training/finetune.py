@@ -14,10 +14,10 @@ import torch
 from spikec.calibrate import blocks
 from spikec.data import checked_labels, read_data
 from spikec.errors import DataError, UsageError
+from spikec.evaluation import answers
 from spikec.ir import Graph
 from spikec.ir.printer import fingerprint
 from spikec.program import Program
-from spikec.runtime import run
 from spikec.runtime.bptt import check_differentiable
 from spikec.training import checkpoint
 from spikec.training.learned import Learned
@@ -119,24 +119,20 @@ def _samples(program: Program, data: object, options: Options) -> Samples:
         labels = torch.from_numpy(checked_labels(read, classes))
     teacher = None
     if options.distill > 0:
-        answers = [_first(run(program.reference, block, "layerwise")) for block in blocks(inputs)]
-        teacher = torch.from_numpy(np.concatenate(answers))
+        found = [answers(program.reference, block, program.steps) for block in blocks(inputs)]
+        teacher = torch.from_numpy(np.concatenate(found))
     tensors = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in inputs.items()}
     return Samples(tensors, labels, teacher)
 
 
 def _classes(graph: Graph) -> int:
-    dims = graph.outputs[0].inputs[0].type.dims
+    dims = graph.outputs[0].inputs[0].type.step().dims
     if len(dims) != 2 or not isinstance(dims[1], int):
         raise UsageError(
             f"the network gives {graph.outputs[0].inputs[0].type}",
             expected="class scores [samples, classes]",
         )
     return dims[1]
-
-
-def _first(outputs: Any) -> Any:
-    return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
 def _identity(program: Program, samples: Samples, options: Options) -> dict[str, Any]:
