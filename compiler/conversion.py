@@ -123,7 +123,9 @@ def _recipe(stage: Stage, name: str) -> type[Recipe]:
     elsewhere = [other for other, table in BY_STAGE.items() if name in table]
     what = f"no recipe is called {name!r}"
     if elsewhere:
-        what = f"recipe {name!r} is for {elsewhere[0].value} networks, and this one is {stage.value}"
+        what = (
+            f"recipe {name!r} is for {elsewhere[0].value} networks, and this one is {stage.value}"
+        )
     raise UsageError(what, expected=", ".join(known), remedy=suggestion(name, known))
 
 

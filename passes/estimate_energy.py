@@ -10,6 +10,7 @@ from spikec.energy.catalog import DEFAULT, load_profile
 from spikec.energy.count import count_static
 from spikec.energy.estimate import estimate
 from spikec.energy.measure import Measured, count_samples, counter_of
+from spikec.energy.twin import analog_twin
 from spikec.errors import UsageError
 from spikec.ir import Editor
 from spikec.pipeline import Context, Pass, check_option, first_of
@@ -43,6 +44,6 @@ class EstimateEnergy(Pass):
         inputs = first_of(graph, context.calibration, self.samples)
         counter = counter_of(graph, context.steps)
         count_samples(counter, inputs)
-        rows, reference = counter.result(), count_static(context.reference)
+        rows, reference = counter.result(), count_static(analog_twin(context.reference))
         found = Measured(graph, "", context.steps, counter.samples, rows, reference)
         annotate(graph, estimate(found, prices))

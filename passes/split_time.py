@@ -16,7 +16,7 @@ MERGED = multiply(T, B)
 
 @dataclass(frozen=True)
 class SplitTime(Pass):
-    """[T B, …] becomes [T, B, …]: layers that know no time see steps and samples on axes of their own.
+    """[T B, …] becomes [T, B, …]: steps and samples stand on axes of their own.
 
     Torch's layers take one axis of samples, so that spiking networks merge time into it and split
     it again behind the layer.  Ops of the IR take any leading axes: the two reshapes fall away, and
@@ -77,7 +77,9 @@ class _Copy:
     def _copied_apart(self, node: Node) -> bool:
         """Try a node on operands whose steps stand apart; tell whether it gives what it gave."""
         operands = [self.known[value] for value in node.inputs]
-        if all(new.type.dims == old.type.dims for new, old in zip(operands, node.inputs, strict=True)):
+        if all(
+            new.type.dims == old.type.dims for new, old in zip(operands, node.inputs, strict=True)
+        ):
             return False  # nothing is apart
         try:
             types = node.op.infer(tuple(value.type for value in operands))

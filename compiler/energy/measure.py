@@ -12,11 +12,11 @@ from spikec.calibrate import blocks
 from spikec.data import read_data
 from spikec.energy.count import Counter, Row, count_static
 from spikec.energy.routes import routes_of
+from spikec.energy.twin import analog_twin
 from spikec.errors import UsageError
 from spikec.evaluation import block_size, check_memory
 from spikec.ir import Graph
-from spikec.ir.op import Family
-from spikec.runtime.feed import bind_inputs, held
+from spikec.runtime.feed import bind_inputs, held, told_steps
 from spikec.runtime.layerwise import simulate
 
 Numbers = NDArray[Any]
@@ -46,7 +46,7 @@ class Measured:
     rows: tuple[Row, ...]
     """work of each node of the program, by sample"""
     reference: tuple[Row, ...]
-    """work of each node of the analog network"""
+    """work of each node of the analog network, or of the analog twin of a spiking one"""
 
 
 def measure(
@@ -77,7 +77,7 @@ def count_samples(
 ) -> None:
     """Run samples, preprocessed already, in blocks."""
     graph, steps = counter.graph, counter.steps
-    timed = steps if any(node.op.family is Family.NEURON for node in graph) else None
+    timed = told_steps(graph, steps)
     done, total = 0, len(next(iter(inputs.values())))
     for block in blocks(inputs, block_size(graph, counter.names, steps)):
         feed = bind_inputs(graph, held(graph, block, steps), timed, "float32")
@@ -100,7 +100,7 @@ def measured(program: Subject, counter: Counter) -> Measured:
         counter.steps,
         counter.samples,
         counter.result(),
-        count_static(program.reference),
+        count_static(analog_twin(program.reference)),
     )
 
 

@@ -22,7 +22,7 @@ class Stepwise(nn.Sequential):
 class _AnyRank(nn.modules.batchnorm._BatchNorm):
     """Normalises axis 1, however many there are."""
 
-    def _check_input_dim(self, input: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 (torch calls it so)
         """Take all."""
 
 

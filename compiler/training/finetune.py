@@ -13,6 +13,7 @@ import torch
 
 from spikec.calibrate import blocks
 from spikec.data import checked_labels, read_data
+from spikec.energy.twin import still
 from spikec.errors import DataError, UsageError
 from spikec.evaluation import answers
 from spikec.ir import Graph
@@ -126,7 +127,7 @@ def _samples(program: Program, data: object, options: Options) -> Samples:
 
 
 def _classes(graph: Graph) -> int:
-    dims = graph.outputs[0].inputs[0].type.step().dims
+    dims = still(graph.outputs[0].inputs[0].type).dims
     if len(dims) != 2 or not isinstance(dims[1], int):
         raise UsageError(
             f"the network gives {graph.outputs[0].inputs[0].type}",

@@ -6,7 +6,8 @@ With answers o of the program, labels y and answers a of the network, a batch ha
       + f mean over layers of |r - b|² / |b|²,
 
 d = ``distill``, τ = ``temperature``, f = ``features``; r is the mean of what a layer of neurons
-sends, and b its activation in the network.
+sends, and b its activation in the network; f plays no part where the network itself was trained
+spiking.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
 from spikec.errors import DataError
-from spikec.ir import Graph, Value, ops
+from spikec.ir import Graph, Stage, Value, ops
 from spikec.runtime.gradient import Parameters, check_gradients, forward
 from spikec.training.options import Options
 
@@ -71,7 +72,7 @@ class Objective:
         self.fixed = Parameters()
         self.fixed.device = device
         self.twins: list[tuple[Value, Value]] = []
-        if options.features:
+        if options.features and reference.stage is Stage.ANALOG:
             check_gradients(reference, remedy="features=0 learns from answers alone")
             sites = [node for node in graph if isinstance(node.op, SITES)]
             known = [node for node in sites if node.name in reference]
