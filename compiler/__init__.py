@@ -20,6 +20,7 @@ __all__ = [
     "energy_profiles",
     "errors",
     "finetune",
+    "fit",
     "import_model",
     "ir",
     "load",
@@ -28,14 +29,16 @@ __all__ = [
     "recipes",
     "runtime",
     "targets",
+    "zoo",
 ]
 
 if TYPE_CHECKING:
-    from spikec import errors, ir, nn, runtime
+    from spikec import errors, ir, nn, runtime, zoo
     from spikec.api import (
         convert,
         energy_profiles,
         finetune,
+        fit,
         import_model,
         load,
         lower,
@@ -61,7 +64,7 @@ else:  # hidden from type checkers, which would take it as a promise of every na
         return sorted({*globals(), *__all__})
 
 
-_SUBMODULES = ("errors", "ir", "nn", "runtime")
+_SUBMODULES = ("errors", "ir", "nn", "runtime", "zoo")
 
 # Public name -> the module that defines it.
 _HOME = {
@@ -72,6 +75,7 @@ _HOME = {
     "convert": "spikec.api",
     "energy_profiles": "spikec.api",
     "finetune": "spikec.api",
+    "fit": "spikec.api",
     "import_model": "spikec.api",
     "load": "spikec.api",
     "lower": "spikec.api",

@@ -211,6 +211,35 @@ def finetune(
     return finetune_program(program, data, read_options(options), hooks)
 
 
+def fit(
+    model: Any,
+    data: Any,
+    *,
+    validation: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int = 0,
+    resume: bool = False,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_epoch: Callable[[list[dict[str, float]]], None] = lambda history: None,
+    **options: Any,
+) -> list[dict[str, float]]:
+    """Train a torch module by labels, in place; give a record per epoch.
+
+    It may be spiking (of ``spikec.nn``: scores after the last step count) or not.  ``options`` are
+    those of ``spikec.training.options.FitOptions``: epochs, batch, rate, optimiser, schedule,
+    weight_decay, validation, patience, seed, mixed and others; the rest is as for ``finetune``.
+    ``validation`` are samples that choose the best epoch, in the place of a share of ``data``.
+    """
+    from spikec.training.finetune import Hooks
+    from spikec.training.module import fit_module
+    from spikec.training.options import FitOptions, known_options
+
+    path = None if checkpoint is None else Path(checkpoint)
+    hooks = Hooks(progress, on_epoch, path, every, resume, device)
+    return fit_module(model, data, known_options(FitOptions, options), hooks, validation)
+
+
 def load(path: str | os.PathLike[str]) -> Program:
     """Read a program that ``Program.save`` or ``spikec convert`` wrote."""
     from spikec.program import Program

@@ -23,7 +23,8 @@ from spikec.runtime.bptt import check_differentiable
 from spikec.training import checkpoint
 from spikec.training.learned import Learned
 from spikec.training.objective import Samples
-from spikec.training.options import Options
+from spikec.training.options import Loop, Options
+from spikec.training.spiking import SpikingTask
 from spikec.training.trainer import Keeping, Progress, Trainer
 
 WHOLE = ("whole-weights", "whole-numbers")
@@ -69,9 +70,8 @@ def finetune_program(
     if hooks.resume:
         assert hooks.checkpoint is not None  # Hooks refuse to resume without one
         standing = checkpoint.read(hooks.checkpoint, keeping.identity)
-    trainer = Trainer(
-        learned, program.reference, program.steps, options, keeping, hooks.progress, hooks.on_epoch
-    )
+    task = SpikingTask(learned, program.reference, program.steps, options)
+    trainer = Trainer(task, options, keeping, hooks.progress, hooks.on_epoch)
     done = trainer.run(samples.rows(seen), samples.rows(held) if len(held) else None, standing)
     trainer.best(done)
     note = {
@@ -100,7 +100,7 @@ def checked_device(device: str) -> str:
     return device
 
 
-def split(count: int, options: Options) -> tuple[torch.Tensor, torch.Tensor]:
+def split(count: int, options: Loop) -> tuple[torch.Tensor, torch.Tensor]:
     """Give the rows that are learned from, and those that choose the epoch."""
     order = np.random.default_rng((options.seed, 2**32)).permutation(count)
     held = round(options.validation * count)

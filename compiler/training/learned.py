@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from spikec.errors import UsageError
-from spikec.ir import Array, Editor, Graph, Node, Op, ops
+from spikec.ir import Array, Editor, Family, Graph, Node, Op, ops
 from spikec.ir.edit import copied
 from spikec.ir.ops import Leak
+from spikec.runtime.bptt.network import encodes
 from spikec.runtime.gradient import Parameters
 
 EDGE = 1e-6
@@ -117,13 +118,28 @@ class Learned:
 
 
 def _fields(graph: Graph, kinds: tuple[str, ...]) -> Iterator[tuple[str, Array, Form]]:
+    fixed = encoders(graph)
     for kind in kinds:
         for node in graph:
+            if node in fixed:
+                continue
             for name, form in WHAT[kind].get(type(node.op), {}).items():
                 array = node.op.arrays.get(name)
                 if array is not None:
                     _check(node, name, array)
                     yield kind, array, form(node.op)
+
+
+def encoders(graph: Graph) -> set[Node]:
+    """Give what shows an image part by part, up to its neurons: it is never learned."""
+    found = {node for node in graph if node.op.family is Family.NEURON and encodes(node)}
+    waiting = [node for node in graph if isinstance(node.op, ops.Cycle)]
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting.extend(value.producer for value in node.inputs)
+    return found
 
 
 def _check(node: Node, name: str, array: Array) -> None:

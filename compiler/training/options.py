@@ -1,11 +1,11 @@
-"""What a fine-tuning is asked to do."""
+"""What a training is asked to do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from math import cos, isfinite, pi
-from typing import Any
+from typing import Any, TypeVar
 
 from spikec.errors import Problem, UsageError
 from spikec.pipeline import suggestion
@@ -36,22 +36,98 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 LEARNED = ("weights", "thresholds", "leaks")
 
 
+OPTIMISERS = ("adam", "sgd")
+
+
 @dataclass(frozen=True)
-class Options:
-    """All that decides what comes out, beside the program and the data."""
+class Loop:
+    """What any training has, of whatever it is."""
 
     epochs: int = 3
     batch: int = 32
     rate: float = 1e-3
-    """learning rate of Adam for weights and biases, in units of each array's mean magnitude"""
-    threshold_rate: float = 1e-3
-    """of the logarithm of a threshold, and of the logit of a leak"""
     schedule: str = "cosine"
     halve_every: int = 0
     """epochs after which the rate is halved, on top of the schedule; 0: never"""
     weight_decay: float = 0.0
     clip: float = 0.0
     """largest 2-norm of all derivatives together; 0: no limit"""
+    validation: float = 0.1
+    """share of the samples that chooses the best epoch"""
+    patience: int = 0
+    """epochs without an improvement after which it ends; 0: never"""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        wrong = [problem for ok, problem in self._rules() if not ok]
+        if wrong:
+            raise UsageError("options of a training are wrong", problems=wrong)
+
+    def factor(self, epoch: float) -> float:
+        """Give the factor of the rate after so many epochs."""
+        halvings = int(epoch // self.halve_every) if self.halve_every else 0
+        return SCHEDULES[self.schedule](min(1.0, epoch / self.epochs)) * 0.5**halvings
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all options for machines."""
+        return asdict(self)
+
+    def _rules(self) -> list[tuple[bool, Problem]]:
+        """Say what must hold, with what is told where it does not."""
+        wholes = {"epochs": 1, "batch": 1, "halve_every": 0, "patience": 0, "seed": 0}
+        return [
+            *(
+                (_whole(getattr(self, n), low), self._no(n, f"{low} or more"))
+                for n, low in wholes.items()
+            ),
+            self._above("rate"),
+            self._share("validation", 0.9),
+            self._least("weight_decay"),
+            self._least("clip"),
+            (self.schedule in SCHEDULES, self._no("schedule", f"one of {', '.join(SCHEDULES)}")),
+        ]
+
+    def _above(self, name: str) -> tuple[bool, Problem]:
+        return _number(getattr(self, name)) > 0, self._no(name, "above 0")
+
+    def _least(self, name: str) -> tuple[bool, Problem]:
+        return _number(getattr(self, name)) >= 0, self._no(name, "0 or more")
+
+    def _share(self, name: str, most: float) -> tuple[bool, Problem]:
+        return 0 <= _number(getattr(self, name)) <= most, self._no(name, f"0 to {most}")
+
+    def _no(self, name: str, expected: str) -> Problem:
+        return Problem(f"{name} is {getattr(self, name)!r}", expected=expected)
+
+
+@dataclass(frozen=True)
+class FitOptions(Loop):
+    """All that decides what a module learns, beside itself and the data."""
+
+    optimiser: str = "adam"
+    """adam (AdamW where weights decay), or sgd with ``momentum``"""
+    momentum: float = 0.9
+    mixed: bool = False
+    """half precision where it is enough, on a graphics card"""
+
+    def _rules(self) -> list[tuple[bool, Problem]]:
+        known = ", ".join(OPTIMISERS)
+        return [
+            *super()._rules(),
+            self._share("momentum", 0.9999),
+            (self.optimiser in OPTIMISERS, self._no("optimiser", f"one of {known}")),
+        ]
+
+
+@dataclass(frozen=True)
+class Options(Loop):
+    """All that decides what comes out of a fine-tuning, beside the program and the data.
+
+    ``rate`` is Adam's for weights and biases, in units of each array's mean magnitude.
+    """
+
+    threshold_rate: float = 1e-3
+    """of the logarithm of a threshold, and of the logit of a leak"""
     surrogate: str = "rectangle{width=1}"
     detached: bool = False
     """leave resets out of the derivative"""
@@ -62,16 +138,11 @@ class Options:
     """of both answers in that share"""
     features: float = 1.0
     """weight of what neurons stand for beside the network's activations, relative to these"""
-    validation: float = 0.1
-    """share of the samples that chooses the best epoch"""
-    patience: int = 0
-    """epochs without an improvement after which it ends; 0: never"""
-    seed: int = 0
+    dropout: float = 0.0
+    """share of the hidden neurons that are left out, the same at all steps of a sample"""
 
     def __post_init__(self) -> None:
-        wrong = [problem for ok, problem in self._rules() if not ok]
-        if wrong:
-            raise UsageError("options of a fine-tuning are wrong", problems=wrong)
+        super().__post_init__()
         self.smooth  # noqa: B018  # read now, so that a wrong text is told now
 
     @property
@@ -79,49 +150,31 @@ class Options:
         """The surrogate derivative of a spike."""
         return surrogate_from(self.surrogate)
 
-    def factor(self, epoch: float) -> float:
-        """Give the factor of the rate after so many epochs."""
-        halvings = int(epoch // self.halve_every) if self.halve_every else 0
-        return SCHEDULES[self.schedule](min(1.0, epoch / self.epochs)) * 0.5**halvings
-
     def to_json(self) -> dict[str, Any]:
-        """Give all options for machines."""
         return {**asdict(self), "learn": list(self.learn)}
 
     def _rules(self) -> list[tuple[bool, Problem]]:
-        """Say what must hold, with what is told where it does not."""
-        wholes = {"epochs": 1, "batch": 1, "halve_every": 0, "patience": 0, "seed": 0}
-        positive = ("rate", "threshold_rate", "temperature")
-        shares = {"distill": 1.0, "validation": 0.9}
         known = set(self.learn)
         return [
-            *(
-                (_whole(getattr(self, n), low), self._no(n, f"{low} or more"))
-                for n, low in wholes.items()
-            ),
-            *((_number(getattr(self, n)) > 0, self._no(n, "above 0")) for n in positive),
-            *(
-                (0 <= _number(getattr(self, n)) <= high, self._no(n, f"0 to {high}"))
-                for n, high in shares.items()
-            ),
-            *(
-                (_number(getattr(self, n)) >= 0, self._no(n, "0 or more"))
-                for n in ("weight_decay", "clip", "features")
-            ),
-            (self.schedule in SCHEDULES, self._no("schedule", f"one of {', '.join(SCHEDULES)}")),
+            *super()._rules(),
+            self._above("threshold_rate"),
+            self._above("temperature"),
+            self._share("distill", 1.0),
+            self._least("features"),
+            self._share("dropout", 0.99),
             (
                 bool(known) and known <= set(LEARNED),
                 self._no("learn", f"some of {', '.join(LEARNED)}"),
             ),
         ]
 
-    def _no(self, name: str, expected: str) -> Problem:
-        return Problem(f"{name} is {getattr(self, name)!r}", expected=expected)
+
+Kind = TypeVar("Kind", bound=Loop)
 
 
-def read_options(given: Mapping[str, Any]) -> Options:
-    """Read options by name; those that nobody knows are told, with the nearest known one."""
-    known = [item.name for item in fields(Options)]
+def known_options(kind: type[Kind], given: Mapping[str, Any]) -> Kind:
+    """Make options of a kind; those that it does not have are told, with the nearest known one."""
+    known = [item.name for item in fields(kind)]
     problems = [
         Problem(f"no option is called {name!r}", remedy=suggestion(name, known))
         for name in given
@@ -129,9 +182,14 @@ def read_options(given: Mapping[str, Any]) -> Options:
     ]
     if problems:
         raise UsageError("unknown options", expected=", ".join(known), problems=problems)
+    return kind(**given)
+
+
+def read_options(given: Mapping[str, Any]) -> Options:
+    """Read options of a fine-tuning by name."""
     learn = given.get("learn")
     more = {} if learn is None else {"learn": (learn,) if isinstance(learn, str) else tuple(learn)}
-    return Options(**{**given, **more})
+    return known_options(Options, {**given, **more})
 
 
 def read_settings(texts: Iterable[str]) -> dict[str, Any]:

@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from spikec.ir import Graph
-from spikec.runtime.bptt import Network
-from spikec.runtime.bptt.neurons import Setting
+from spikec.errors import DataError
 from spikec.training import checkpoint
 from spikec.training.checkpoint import Standing
-from spikec.training.learned import Learned, Parameter
-from spikec.training.objective import Objective, Samples
-from spikec.training.options import Options
+from spikec.training.objective import Samples
+from spikec.training.options import Loop
 
 Progress = Callable[[int, int], None]
 """Called with the number of batches that are done, and of all."""
@@ -38,29 +35,33 @@ class Keeping:
     identity: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Task(Protocol):
+    """What is trained."""
+
+    device: str
+    optimiser: torch.optim.Optimizer
+    state: list[Tensor]
+    """all that training changes"""
+
+    def loss(self, batch: Samples, draw: int | None) -> tuple[Tensor, float]:
+        """Give the mean loss, and the number of right answers.
+
+        Whatever is drawn is a function of ``draw``; None: nothing is learned, and nothing drawn.
+        """
+
+
 @dataclass
 class Trainer:
-    """One fine-tuning."""
+    """One training."""
 
-    learned: Learned
-    reference: Graph
-    steps: int
-    options: Options
+    task: Task
+    options: Loop
     keeping: Keeping = field(default_factory=Keeping)
     progress: Progress = lambda done, total: None
     on_epoch: Callable[[list[dict[str, float]]], None] = lambda history: None
 
     def __post_init__(self) -> None:
-        setting = Setting(self.learned.constants, self.options.smooth, self.options.detached)
-        self.network = Network(self.learned.graph, setting)
-        self.objective = Objective(
-            self.learned.graph, self.reference, self.options, self.learned.constants.device
-        )
-        groups = [
-            {"params": [p.free], "lr": self._rate(p), "weight_decay": self._decay(p.kind)}
-            for p in self.learned.parameters
-        ]
-        self.optimiser = torch.optim.AdamW(groups)
+        self.optimiser = self.task.optimiser
         self.rates = [float(group["lr"]) for group in self.optimiser.param_groups]
 
     def run(self, seen: Samples, held: Samples | None, standing: Standing | None) -> Standing:
@@ -83,7 +84,7 @@ class Trainer:
         self._give(standing.best)
 
     def _fresh(self, held: Samples | None) -> Standing:
-        free = [p.free.detach().cpu().clone() for p in self.learned.parameters]
+        free = self._taken()
         now = Standing(free, [x.clone() for x in free])
         if held is not None:
             now.history.append({"epoch": 0, **self.score(held)})
@@ -96,8 +97,11 @@ class Trainer:
 
     def _give(self, tensors: list[Tensor]) -> None:
         with torch.no_grad():
-            for parameter, tensor in zip(self.learned.parameters, tensors, strict=True):
-                parameter.free.copy_(tensor)
+            for own, tensor in zip(self.task.state, tensors, strict=True):
+                own.copy_(tensor)
+
+    def _taken(self) -> list[Tensor]:
+        return [x.detach().cpu().clone() for x in self.task.state]
 
     def _batches(self, count: int, now: Standing) -> Iterator[tuple[int, Tensor]]:
         """Give the batches of the next epoch that are still to be done, and their places."""
@@ -113,32 +117,27 @@ class Trainer:
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         self.optimiser.zero_grad()
-        loss, right = self._loss(batch)
+        draw = (self.options.seed * 1_000_003 + now.epoch) * 1_000_003 + index
+        loss, right = self.task.loss(batch.on(self.task.device), draw % 2**63)
+        if not torch.isfinite(loss):
+            raise DataError(
+                "the loss is not finite any more",
+                remedy="lower the rate, or limit derivatives by clip",
+            )
         loss.backward()  # type: ignore[no-untyped-call]  # torch declares none
         if self.options.clip:
-            torch.nn.utils.clip_grad_norm_(
-                [p.free for p in self.learned.parameters], self.options.clip
-            )
+            learned = [x for group in self.optimiser.param_groups for x in group["params"]]
+            torch.nn.utils.clip_grad_norm_(learned, self.options.clip)
         self.optimiser.step()
         now.batch = index + 1
         now.sums = [now.sums[0] + float(loss.detach()) * len(batch), now.sums[1] + right]
-
-    def _loss(self, batch: Samples) -> tuple[Tensor, float]:
-        """Give the mean loss, and the number of right answers (agreement where no labels are)."""
-        batch = batch.on(self.learned.constants.device)
-        self.learned.refresh()
-        found = self.network.values(batch.inputs, self.steps)
-        answers = found[self.network.graph.outputs[0].inputs[0]]
-        answers = answers[-1] if answers.dim() == 3 else answers
-        loss = self.objective(found, answers, batch)
-        return loss, float((answers.argmax(-1) == batch.targets()).sum())
 
     def score(self, samples: Samples) -> dict[str, float]:
         """Give loss and accuracy on samples that are not learned from."""
         loss = right = 0.0
         with torch.no_grad():
             for rows in torch.split(torch.arange(len(samples)), self.options.batch):
-                one, correct = self._loss(samples.rows(rows))
+                one, correct = self.task.loss(samples.rows(rows).on(self.task.device), None)
                 loss, right = loss + float(one) * len(rows), right + correct
         return {"validation_loss": loss / len(samples), "validation": right / len(samples)}
 
@@ -148,7 +147,7 @@ class Trainer:
         loss, right = now.sums
         now.sums = [0.0, 0.0]
         record = {"epoch": now.epoch, "loss": loss / count, "accuracy": right / count}
-        now.free = [p.free.detach().cpu().clone() for p in self.learned.parameters]
+        now.free = self._taken()
         if held is not None:
             record |= self.score(held)
         now.history.append(record)
@@ -160,18 +159,10 @@ class Trainer:
     def _keep(self, now: Standing) -> None:
         if self.keeping.path is None:
             return
-        now.free = [p.free.detach().cpu().clone() for p in self.learned.parameters]
+        now.free = self._taken()
         now.moments = checkpoint.moments_of(self.optimiser)
         checkpoint.write(self.keeping.path, now, self.keeping.identity)
 
     def _exhausted(self, now: Standing) -> bool:
         patience = self.options.patience
         return bool(patience) and now.epoch - now.kept >= patience
-
-    def _rate(self, parameter: Parameter) -> float:
-        if parameter.kind != "weights":
-            return self.options.threshold_rate
-        return self.options.rate * float(parameter.free.detach().abs().mean())
-
-    def _decay(self, kind: str) -> float:
-        return self.options.weight_decay if kind == "weights" else 0.0

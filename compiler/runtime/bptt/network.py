@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from spikec.errors import Problem, UnsupportedModel
-from spikec.ir import Graph, Node, Op, Sizes, TensorType, Value, ops
+from spikec.ir import Family, Graph, Node, Op, Sizes, TensorType, Value, ops
 from spikec.runtime.bptt.fused import fused, is_plain
 from spikec.runtime.bptt.neurons import STEPS, Setting, stepped
 from spikec.runtime.gradient import GRADIENTS
@@ -126,14 +126,24 @@ class Network:
     graph: Graph
     setting: Setting
 
-    def values(self, inputs: Mapping[str, Tensor], steps: int) -> dict[Value, Tensor]:
-        """Give all values; inputs by name, the time axis as their types say."""
+    def values(
+        self, inputs: Mapping[str, Tensor], steps: int, dropout: float = 0.0, seed: int = 0
+    ) -> dict[Value, Tensor]:
+        """Give all values; inputs by name, the time axis as their types say.
+
+        So large a share of the hidden neurons is left out as ``dropout`` says, the same at all
+        steps of a sample, and what the others send counts 1 / (1 - dropout) times.
+        """
         sizes = Sizes(self._samples(inputs, steps), steps)
+        generator = torch.Generator().manual_seed(seed)
         found: dict[Value, Tensor] = {}
         for node in self.graph:
             if isinstance(node.op, ops.Output):
                 continue
-            found[node.outputs[0]] = self._result(node, inputs, found, sizes)
+            y = self._result(node, inputs, found, sizes)
+            if dropout and node.op.family is Family.NEURON and not encodes(node):
+                y = y * _mask(y, (node.outputs[0].type, steps), dropout, generator)
+            found[node.outputs[0]] = y
         return found
 
     def outputs(self, inputs: Mapping[str, Tensor], steps: int) -> Tensor:
@@ -173,6 +183,25 @@ class Network:
             y = SCANS[type(op)](op, _unfolded(operands[0], type_, steps), self.setting)
             return _folded(y, type_)
         return GRADIENTS[type(op)](op, operands, sizes, constants)
+
+
+def encodes(node: Node) -> bool:
+    """Tell whether a neuron turns into spikes what another part of the input is at each step."""
+    return isinstance(node.inputs[0].producer.op, ops.Cycle)
+
+
+def _mask(
+    y: Tensor, over: tuple[TensorType, int], dropout: float, generator: torch.Generator
+) -> Tensor:
+    """Give 0 or 1 / (1 - dropout) for each neuron and sample, again at each step."""
+    type_, steps = over
+    axis = type_.rank + (type_.time_axis or 0)
+    shape, turns = list(y.shape), [1] * y.dim()
+    if type_.time_axis is not None:
+        shape[axis] //= steps
+        turns[axis] = steps
+    kept = torch.rand(shape, generator=generator) >= dropout
+    return (kept.to(y) / (1 - dropout)).repeat(turns)
 
 
 def _unfolded(x: Tensor, type_: TensorType, steps: int) -> Tensor:

@@ -1,0 +1,126 @@
+"""Training of torch modules, spiking or not, by labels: networks before they are converted.
+
+Loss: cross-entropy of the scores, after the last step where the module gives [T, B, classes].
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
+from torch import Tensor, nn
+
+from spikec.data import Data, checked_labels, read_data
+from spikec.errors import UsageError
+from spikec.training import checkpoint
+from spikec.training.finetune import Hooks, checked_device, split
+from spikec.training.objective import Samples
+from spikec.training.options import FitOptions
+from spikec.training.trainer import Keeping, Trainer
+
+History = list[dict[str, float]]
+
+
+class ModuleTask:
+    """A module that is learned."""
+
+    def __init__(self, model: nn.Module, options: FitOptions, device: str) -> None:
+        self.model, self.options, self.device = model.to(device), options, device
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        if not parameters:
+            raise UsageError("nothing to learn: the module has no parameters with gradients")
+        self.state = [*parameters, *model.buffers()]
+        self.optimiser = _optimiser(parameters, options)
+        if options.mixed and not device.startswith("cuda"):
+            raise UsageError(f"mixed precision on {device}", expected="a graphics card: cuda")
+
+    def loss(self, batch: Samples, draw: int | None) -> tuple[Tensor, float]:
+        """Give the mean loss, and the number of right answers."""
+        self.model.train(draw is not None)
+        if draw is not None:
+            torch.manual_seed(draw)  # dropout and encoders draw from it
+        with self._precision():
+            answers = self.model(*batch.inputs.values())
+        answers = (answers[-1] if answers.dim() == 3 else answers).float()
+        assert batch.labels is not None  # fit_module has seen to it
+        loss = F.cross_entropy(answers, batch.labels)
+        return loss, float((answers.argmax(-1) == batch.labels).sum())
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if not self.options.mixed:
+            return nullcontext()
+        return torch.autocast("cuda", torch.bfloat16)
+
+
+def fit_module(
+    model: nn.Module,
+    data: object,
+    options: FitOptions,
+    hooks: Hooks | None = None,
+    validation: object = None,
+) -> History:
+    """Train a module in place; it ends in its best epoch. Gives a record per epoch.
+
+    ``validation`` are samples that choose the epoch, in the place of a share of ``data``.
+    """
+    hooks = hooks or Hooks()
+    task = ModuleTask(model, options, checked_device(hooks.device))
+    classes = _classes(model, read_data(data), task.device)
+    samples = _samples(read_data(data), classes)
+    seen, held = split(len(samples), options)
+    learned, chosen = samples, samples.rows(held) if len(held) else None
+    if validation is None:
+        learned = samples.rows(seen)
+    else:
+        chosen = _samples(read_data(validation), classes)
+    keeping = Keeping(hooks.checkpoint, hooks.every, _identity(model, learned, options))
+    standing = None
+    if hooks.resume:
+        assert hooks.checkpoint is not None  # Hooks refuse to resume without one
+        standing = checkpoint.read(hooks.checkpoint, keeping.identity)
+    trainer = Trainer(task, options, keeping, hooks.progress, hooks.on_epoch)
+    with torch.random.fork_rng(devices=[task.device] if task.device.startswith("cuda") else []):
+        done = trainer.run(learned, chosen, standing)
+    trainer.best(done)
+    model.eval()
+    return done.history
+
+
+def _optimiser(parameters: list[nn.Parameter], options: FitOptions) -> torch.optim.Optimizer:
+    if options.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters, options.rate, options.momentum, weight_decay=options.weight_decay
+        )
+    return torch.optim.AdamW(parameters, options.rate, weight_decay=options.weight_decay)
+
+
+def _classes(model: nn.Module, data: Data, device: str) -> int:
+    """Ask the module how many classes it tells apart."""
+    with torch.no_grad():
+        inputs = [torch.from_numpy(x[:2]).to(device) for x in data.inputs.values()]
+        scores = model.eval()(*inputs)
+    if not isinstance(scores, Tensor) or scores.dim() not in (2, 3):
+        shape = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise UsageError(
+            f"the module gives {shape}",
+            expected="class scores [samples, classes] or [steps, samples, classes]",
+        )
+    return int(scores.shape[-1])
+
+
+def _samples(data: Data, classes: int) -> Samples:
+    labels = torch.from_numpy(checked_labels(data, classes))
+    return Samples({n: torch.from_numpy(x) for n, x in data.inputs.items()}, labels, None)
+
+
+def _identity(model: nn.Module, samples: Samples, options: FitOptions) -> dict[str, Any]:
+    """Say what a checkpoint belongs to."""
+    shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    digest = hashlib.sha256()
+    for tensor in (*samples.inputs.values(), samples.labels):
+        assert tensor is not None  # labels are there
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return {"module": shapes, "data": digest.hexdigest(), **options.to_json()}
