@@ -34,7 +34,7 @@ class SpikingTask:
             {"params": [p.free], "lr": self._rate(p), "weight_decay": self._decay(p.kind)}
             for p in self.learned.parameters
         ]
-        self.optimiser = torch.optim.AdamW(groups)
+        self.optimiser: torch.optim.Optimizer = torch.optim.AdamW(groups)
         self.state = [p.free for p in self.learned.parameters]
 
     def loss(self, batch: Samples, draw: int | None) -> tuple[Tensor, float]:

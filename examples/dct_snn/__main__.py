@@ -1,0 +1,138 @@
+"""Train, convert, fine-tune, report and export in one command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+import spikec
+from examples.dct_snn.images import DIGITS, Images, load_images
+from examples.dct_snn.making import Settings, converted, trained_analog, tuned
+from spikec.errors import SpikecError
+from spikec.zoo import CODES, NETWORKS
+
+SHOWN = 64
+"""samples that exports are verified on"""
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    known = Settings()
+    parser = argparse.ArgumentParser(prog="python -m examples.dct_snn", description=__doc__)
+    add = parser.add_argument
+    add("--data", default=DIGITS, help="digits, or FILE.npz of train_x, train_y, test_x, test_y")
+    add("--network", default="dct_mlp", choices=list(NETWORKS))
+    add("--steps", type=int, default=known.steps, help="of time; whole cycles beyond the first")
+    add("--code", default=known.code, choices=["dct", *CODES])
+    add("--block", type=int, default=known.block)
+    add("--stride", type=int, default=None, help="pixels between blocks; a block, if left out")
+    add("--order", default="cyclic", help="cyclic, interleaved, intermittent, reversed")
+    add("--frequencies", type=int, default=None, help="how many are shown; all, if left out")
+    add("--width", type=float, default=1.0, help="factor of all channels and widths")
+    add("--contrast", type=float, default=1.0)
+    add("--delay", type=int, default=known.delay, choices=(0, 1))
+    add("--ann-epochs", type=int, default=known.ann_epochs)
+    add("--epochs", type=int, default=known.epochs, help="of fine-tuning")
+    add("--rate", type=float, default=known.rate, help="of fine-tuning")
+    add("--batch", type=int, default=known.batch)
+    add("--seed", type=int, default=known.seed)
+    add("--device", default=known.device)
+    add("--out", type=Path, default=Path("dct_snn"), help="folder for all that is made")
+    add("--resume", action="store_true", help="go on from the checkpoints in --out")
+    return parser.parse_args()
+
+
+def settings_of(given: argparse.Namespace) -> Settings:
+    """Give the settings; options of the encoder go to DCT alone."""
+    options = {"order": given.order, "frequencies": given.frequencies}
+    names = set(Settings.__dataclass_fields__) - {"options", "ann_rate"}
+    chosen = {name: getattr(given, name) for name in names}
+    return Settings(**chosen, options=options if given.code == "dct" else {})
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Show a bar per part of the work, on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+
+        def bar(label: str) -> Callable[[int, int], None]:
+            task = progress.add_task(label, total=None)
+            return lambda done, total: progress.update(task, completed=done, total=total)
+
+        yield bar
+
+
+def measured(program: spikec.Program, images: Images) -> dict[str, Any]:
+    """Give accuracy, the analog network's beside it, events and rates."""
+    found = program.evaluate(images.test)
+    return {
+        "accuracy": found.accuracy,
+        "analog": found.reference_accuracy,
+        "events_per_neuron": found.events_per_neuron,
+        "rates": dict(found.rates),
+    }
+
+
+def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
+    """Do everything; give what is printed."""
+    out.mkdir(parents=True, exist_ok=True)
+    with bars() as bar:
+        analog = trained_analog(settings, images, out, bar)
+        program = converted(settings, images, analog)
+        first = measured(program, images)
+        best = tuned(settings, images, program, out, bar)
+    told: dict[str, Any] = {"converted": first, "fine-tuned": measured(best, images)}
+    best.save(out / "program.spk")
+    with open(out / "epochs.jsonl", "w", encoding="utf-8") as log:
+        log.writelines(json.dumps(r) + "\n" for r in best.record["finetune"]["history"])
+    best.report(out / "report.html", images.test)
+    energy = best.energy(images.test[0])
+    told["energy_pj"] = {"spiking": energy.total_pj}
+    told["energy_pj"] |= {one.name: one.total_pj for one in energy.baselines}
+    told["verified"] = str(best.verify("onnx_graph", images.test[0][:SHOWN]))
+    best.export("onnx_graph", out / "onnx")
+    for name in ("analog.checkpoint", "spiking.checkpoint"):
+        (out / name).unlink(missing_ok=True)
+    return told
+
+
+def show(told: dict[str, Any], out: Path) -> None:
+    """Print what came out."""
+    for name in ("converted", "fine-tuned"):
+        one = told[name]
+        print(
+            f"{name:<11} accuracy {one['accuracy']:.2%} (analog {one['analog']:.2%}), "
+            f"{one['events_per_neuron']:.2f} events per neuron and image"
+        )
+    for name, rate in told["fine-tuned"]["rates"].items():
+        print(f"  {name}: {rate:.3f} events per neuron and image")
+    print("energy per image in nJ:", end=" ")
+    print(", ".join(f"{name} {pj / 1000:,.1f}" for name, pj in told["energy_pj"].items()))
+    print(told["verified"])
+    print(f"program, report, epochs and ONNX lie in {out}")
+
+
+def main() -> int:
+    """Run; a mistake of the user's is told, without a traceback."""
+    given = arguments()
+    try:
+        told = make(settings_of(given), load_images(given.data, given.contrast), given.out)
+    except SpikecError as error:
+        print(error, file=sys.stderr)
+        return 1
+    (given.out / "result.json").write_text(json.dumps(told, indent=1), "utf-8")
+    show(told, given.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Labelled images in [-1, 1], from scikit-learn or from a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (its usual name)
+from numpy.typing import NDArray
+
+from spikec.data import checked_labels, read_data
+from spikec.errors import DataError
+
+DIGITS = "digits"
+TEST_DIGITS = 360
+SIDE = 16
+"""of scikit-learn's digits, enlarged from 8"""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Samples to learn from, and samples to test on."""
+
+    train: tuple[NDArray[Any], NDArray[Any]]
+    test: tuple[NDArray[Any], NDArray[Any]]
+    classes: int
+
+    @property
+    def channels(self) -> int:
+        """1 of grey images, 3 of colours."""
+        return int(self.train[0].shape[1])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        height, width = self.train[0].shape[-2:]
+        return height, width
+
+
+def load_images(source: str, contrast: float = 1.0) -> Images:
+    """Read ``digits``, or FILE.npz with train_x, train_y, test_x, test_y; ``contrast`` scales."""
+    if source == DIGITS:
+        parts = _digits()
+    else:
+        parts = tuple(_part(f"{source}:{name}") for name in ("train", "test"))
+    classes = int(max(y.max() for _, y in parts)) + 1
+    train, test = ((x * np.float32(contrast), y) for x, y in parts)
+    return Images(train, test, classes)
+
+
+def _digits() -> tuple[tuple[NDArray[Any], NDArray[Any]], ...]:
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    small = torch.from_numpy(found.images.astype(np.float32) / 8 - 1)[:, None]
+    x = F.interpolate(small, (SIDE, SIDE), mode="bilinear", align_corners=False).numpy()
+    order = np.random.default_rng(0).permutation(len(x))
+    x, y = x[order], found.target[order].astype(np.int64)
+    return (x[:-TEST_DIGITS], y[:-TEST_DIGITS]), (x[-TEST_DIGITS:], y[-TEST_DIGITS:])
+
+
+def _part(source: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    data = read_data(source)
+    x = data.inputs["x"]
+    if x.ndim != 4 or x.shape[1] not in (1, 3):
+        raise DataError(
+            f"images of shape {list(x.shape)}",
+            where=source,
+            expected="[samples, 1 or 3, height, width]",
+        )
+    if data.labels is None:
+        raise DataError("images without labels", where=source, expected="an array y")
+    labels = checked_labels(data, int(data.labels.max()) + 1)
+    scale = np.float32(255 if x.dtype == np.uint8 else 1)
+    return (x.astype(np.float32) / scale - np.float32(0.5)) / np.float32(0.5), labels

@@ -1,0 +1,141 @@
+"""The three steps of DCT-SNN: an analog network, its weights in a spiking one, fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import spikec
+from examples.dct_snn.images import Images
+from spikec.zoo import copy_weights
+
+CALIBRATION = 512
+"""samples that set the encoder's and the neurons' thresholds"""
+Progress = Callable[[str], Callable[[int, int], None]]
+
+
+def silent(label: str) -> Callable[[int, int], None]:
+    """Show nothing."""
+    return lambda done, total: None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is made."""
+
+    network: str = "dct_vgg5"
+    steps: int = 16
+    code: str = "dct"
+    block: int = 4
+    stride: int | None = None
+    width: float = 1.0
+    delay: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+    """of the encoder: frequencies, order"""
+    ann_epochs: int = 30
+    ann_rate: float = 0.02
+    epochs: int = 20
+    rate: float = 1e-4
+    """Adam's; in the authors' code 1e-4, halved every 5 epochs, weight decay 5e-4"""
+    batch: int = 32
+    seed: int = 0
+    resume: bool = False
+    device: str = "cpu"
+
+    def build(self, images: Images, steps: int | None) -> Any:
+        """Build the spiking network, or without steps the analog one."""
+        common = {
+            "size": images.size,
+            "channels": images.channels,
+            "classes": images.classes,
+            "width": self.width,
+            "block": self.block,
+            "stride": self.stride,
+        }
+        if steps is None:
+            return spikec.zoo.build(self.network, **common, seed=self.seed)
+        more = {"code": self.code, "delay": self.delay, **self.options}
+        return spikec.zoo.build(self.network, **common, steps=steps, **more)
+
+
+def trained_analog(
+    settings: Settings, images: Images, folder: Path | None = None, progress: Progress = silent
+) -> nn.Module:
+    """Train the analog network on images in blocks: SGD, the rate along a cosine."""
+    model: nn.Module = settings.build(images, None)
+    kept = None if folder is None else folder / "analog.checkpoint"
+    spikec.fit(
+        model,
+        images.train,
+        epochs=settings.ann_epochs,
+        batch=settings.batch,
+        rate=settings.ann_rate,
+        optimiser="sgd",
+        weight_decay=1e-4,
+        clip=1.0,
+        seed=settings.seed,
+        checkpoint=kept,
+        resume=settings.resume and kept is not None and kept.exists(),
+        device=settings.device,
+        progress=progress("training the analog network"),
+    )
+    return model.cpu()
+
+
+def converted(settings: Settings, images: Images, analog: nn.Module) -> spikec.Program:
+    """Copy the weights, calibrate the encoder, balance the thresholds; the analog beside."""
+    spiking = settings.build(images, settings.steps)
+    copy_weights(analog, spiking)
+    x = images.train[0][:CALIBRATION]
+    spiking.calibrate(torch.from_numpy(x))
+    balanced = f"balanced{{samples={CALIBRATION}}}"
+    program = spikec.convert(spiking.eval(), x, settings.steps, balanced)
+    reference = spikec.import_model(analog.eval(), torch.from_numpy(x[:2]), name=settings.network)
+    return replace(program, reference=reference)
+
+
+def tuned(
+    settings: Settings,
+    images: Images,
+    program: spikec.Program,
+    folder: Path | None = None,
+    progress: Progress = silent,
+    **options: Any,
+) -> spikec.Program:
+    """Fine-tune through time: cross-entropy of the mean output, the linear surrogate, Adam."""
+    kept = None if folder is None else folder / "spiking.checkpoint"
+    magnitude = _magnitude(program)
+    return spikec.finetune(
+        program,
+        images.train,
+        epochs=settings.epochs,
+        batch=settings.batch,
+        rate=settings.rate / magnitude,
+        schedule="constant",
+        halve_every=5,
+        weight_decay=5e-4,
+        surrogate="triangle{gamma=0.3}",
+        learn=("weights",),
+        distill=0.0,
+        features=0.0,
+        seed=settings.seed,
+        checkpoint=kept,
+        resume=settings.resume and kept is not None and kept.exists(),
+        device=settings.device,
+        progress=progress("fine-tuning the spiking network"),
+        **{"dropout": 0.2, **options},
+    )
+
+
+def _magnitude(program: spikec.Program) -> float:
+    """Give the mean magnitude of a weight: ``finetune`` takes rates in units of it."""
+    weights = [
+        node.op.arrays["weight"].data for node in program.graph if "weight" in node.op.arrays
+    ]
+    return float(np.mean([np.abs(w).mean() for w in weights]))
