@@ -28,8 +28,8 @@ from spikec.zoo import CODES
 
 SEEDS = (0, 1, 2)
 STEPS = (4, 8, 16, 32, 48)
-SMALL = Settings("dct_vgg5", width=1 / 8, delay=0, ann_epochs=20, epochs=6, rate=1e-3)
-"""of digits: 8 and 16 channels, 512 hidden units"""
+SMALL = Settings("dct_mlp", delay=0, ann_epochs=20, epochs=6, rate=1e-3)
+"""of digits, enlarged to 16 x 16: 256-100-10"""
 Row = tuple[Any, ...]
 
 

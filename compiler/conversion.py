@@ -121,12 +121,12 @@ def _recipe(stage: Stage, name: str) -> type[Recipe]:
     if name in known:
         return known[name]
     elsewhere = [other for other, table in BY_STAGE.items() if name in table]
-    what = f"no recipe is called {name!r}"
+    what, remedy = f"no recipe is called {name!r}", suggestion(name, known)
     if elsewhere:
-        what = (
-            f"recipe {name!r} is for {elsewhere[0].value} networks, and this one is {stage.value}"
-        )
-    raise UsageError(what, expected=", ".join(known), remedy=suggestion(name, known))
+        other = elsewhere[0].value
+        what = f"recipe {name!r} is for {other} networks, and this one is {stage.value}"
+        remedy = "leave the recipe out"
+    raise UsageError(what, expected=", ".join(known), remedy=remedy)
 
 
 def _calibration(graph: Graph, data: Data, request: Request) -> Inputs:

@@ -25,7 +25,6 @@ from spikec.calibrate import blocks
 from spikec.data import checked_labels, read_data
 from spikec.errors import UsageError
 from spikec.ir import Graph, Value
-from spikec.ir.op import Family
 from spikec.runtime.feed import bind_inputs
 from spikec.runtime.layerwise import simulate
 
@@ -103,7 +102,7 @@ class Stopped:
 def run_early(graph: Graph, inputs: Mapping[str, Numbers], steps: int, rule: EarlyExit) -> Stopped:
     """Run a block of samples in stages."""
     output = _answers_of(graph)
-    neurons = frozenset(node.name for node in graph if node.op.family is Family.NEURON)
+    neurons = frozenset(node.name for node in graph if node.fires)
     count = len(next(iter(inputs.values())))
     left = np.arange(count)
     answers: Numbers | None = None

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from spikec.data import Preprocess, read_data
 from spikec.errors import BadFile
 from spikec.ir import Graph, store
-from spikec.ir.op import Family
 from spikec.ir.verify import verify
 from spikec.pipeline.recipe import check_steps
 from spikec.runtime import trace
@@ -72,8 +71,8 @@ class Program:
 
     @property
     def neurons(self) -> tuple[str, ...]:
-        """Names of the layers of neurons."""
-        return tuple(node.name for node in self.graph if node.op.family is Family.NEURON)
+        """Names of the layers of neurons that fire."""
+        return tuple(node.name for node in self.graph if node.fires)
 
     @property
     def reads_frames(self) -> bool:

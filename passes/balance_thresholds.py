@@ -116,7 +116,8 @@ def _check(graph: Graph) -> None:
     others = [
         node
         for node in graph
-        if node.op.family is Family.NEURON and not isinstance(node.op, IntegrateFire)
+        if node.op.family is Family.NEURON
+        and not isinstance(node.op, IntegrateFire | ops.Accumulator)
     ]
     if others:
         raise UnsupportedModel(

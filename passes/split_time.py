@@ -33,9 +33,11 @@ class SplitTime(Pass):
     promise: ClassVar[Promise] = Exactly(1e-6)
 
     def apply(self, edit: Editor, context: Context) -> None:
-        merged = any(is_merged(value.type.dims) for node in edit.graph for value in node.outputs)
-        if edit.graph.stage is Stage.SPIKING and merged:
-            edit.become(_Copy(edit.graph, self.name).run())
+        if edit.graph.stage is not Stage.SPIKING:
+            return
+        split = _Copy(edit.graph, self.name).run()
+        if str(split) != str(edit.graph):
+            edit.become(split)
 
 
 def is_merged(dims: Dims) -> bool:
@@ -61,7 +63,7 @@ class _Copy:
         for node in self.graph:
             if isinstance(node.op, Reshape):
                 self.known[node.outputs[0]] = self._reshaped(node, node.op)
-            elif not self._copied_apart(node):
+            elif not self._is_copied_apart(node):
                 self._keep(node, node.op, [self._as_it_was(value) for value in node.inputs])
         return self.edit.graph
 
@@ -74,13 +76,15 @@ class _Copy:
             operand = self._as_it_was(node.inputs[0])
         return self.edit.add(Reshape(dims), operand, name=node.name, location=node.location)
 
-    def _copied_apart(self, node: Node) -> bool:
+    def _is_copied_apart(self, node: Node) -> bool:
         """Try a node on operands whose steps stand apart; tell whether it gives what it gave."""
         operands = [self.known[value] for value in node.inputs]
         if all(
             new.type.dims == old.type.dims for new, old in zip(operands, node.inputs, strict=True)
         ):
             return False  # nothing is apart
+        if node.op.mixes_time(node.input_types):
+            return False
         try:
             types = node.op.infer(tuple(value.type for value in operands))
         except SpikecError:
@@ -100,5 +104,4 @@ class _Copy:
         new = self.known[value]
         if new.type.dims == value.type.dims:
             return new
-        name = f"{value.producer.name}_merged"
-        return self.edit.add(Reshape(value.type.dims), new, name=name)
+        return self.edit.add(Reshape(value.type.dims), new, name=value.producer.name)

@@ -192,10 +192,22 @@ def test_a_torch_module_needs_no_example_but_the_data() -> None:
         assert program.run(X).output.shape == (8, 2)
 
 
-def test_a_program_is_not_converted_again() -> None:
+def test_recipes_are_for_networks_of_one_stage() -> None:
     program = spikec.convert(mlp(3, 4, 2), X, 4, "graded")
-    with pytest.raises(UsageError, match="a spiking graph already"):
+    with pytest.raises(
+        UsageError, match="'graded' is for analog networks, and this one is spiking"
+    ):
         spikec.convert(program.graph, X, 4, "graded")
+    with pytest.raises(
+        UsageError, match="'trained' is for spiking networks, and this one is analog"
+    ):
+        spikec.convert(mlp(3, 4, 2), X, 4, "trained")
+    with pytest.raises(UsageError, match="max_drop with recipe 'trained'"):
+        spikec.convert(program.graph, X, 4, max_drop=1.0)
+    with pytest.raises(UsageError, match="steps = None"):
+        spikec.convert(program.graph, X)
+    same = spikec.convert(program.graph, X, 4)
+    np.testing.assert_array_equal(same.run(X).output, program.run(X).output)
 
 
 def test_all_that_is_not_supported_is_told_at_once() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spikec.errors import GraphError
 from spikec.ir.array import Array, arrays_in
 from spikec.ir.location import Location
-from spikec.ir.op import Op, Timing
+from spikec.ir.op import Family, Op, Timing
 from spikec.ir.ops.boundary import Input, Output
 from spikec.ir.types import TensorType
 
@@ -77,6 +77,11 @@ class Node:
     def timing(self) -> Timing:
         """How the node relates to time steps."""
         return self.op.timing(self.input_types)
+
+    @property
+    def fires(self) -> bool:
+        """Whether it holds neurons that send events; an accumulator only adds up."""
+        return self.op.family is Family.NEURON and self.outputs[0].type.is_spikes
 
     @property
     def place(self) -> str:

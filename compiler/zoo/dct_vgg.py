@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from spikec.errors import UsageError
 from spikec.nn import (
     LIF,
+    Accumulator,
     Blocks,
     Burst,
     DctEncoder,
     Direct,
     GivesTime,
     Latency,
-    MeanReadout,
     Phase,
     Poisson,
     YCbCr,
@@ -76,7 +76,7 @@ class DctAnalog(nn.Module):
 
 
 class DctNet(nn.Module):
-    """LIF neurons with soft reset behind an encoder; gives the mean output so far, by step.
+    """LIF neurons with soft reset behind an encoder; gives u[t] = u[t-1] + W s[t], by step.
 
     ``code`` is ``dct``, or one of those that DCT-SNN is compared with; ``options`` are those of
     :class:`spikec.nn.DctEncoder` (frequencies, order).
@@ -113,7 +113,7 @@ class DctNet(nn.Module):
             self.blocks, self.encoder = blocks, CODES[code](steps)
         shape = _in_blocks(shape, blocks)
         self.layers = spiking_layers(plan, shape, lambda: LIF(leak=leak, delay=delay))
-        self.readout = MeanReadout()
+        self.readout = Accumulator()
 
     @torch.no_grad()
     def calibrate(self, x: Tensor) -> None:

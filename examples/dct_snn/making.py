@@ -108,7 +108,7 @@ def tuned(
     progress: Progress = silent,
     **options: Any,
 ) -> spikec.Program:
-    """Fine-tune through time: cross-entropy of the mean output, the linear surrogate, Adam."""
+    """Fine-tune through time: cross-entropy of the summed output, the linear surrogate, Adam."""
     kept = None if folder is None else folder / "spiking.checkpoint"
     magnitude = _magnitude(program)
     return spikec.finetune(

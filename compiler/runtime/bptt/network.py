@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from spikec.errors import Problem, UnsupportedModel
-from spikec.ir import Family, Graph, Node, Op, Sizes, TensorType, Value, ops
+from spikec.ir import Graph, Node, Op, Sizes, TensorType, Value, ops
 from spikec.runtime.bptt.fused import fused, is_plain
 from spikec.runtime.bptt.neurons import STEPS, Setting, stepped
 from spikec.runtime.gradient import GRADIENTS
@@ -141,7 +141,7 @@ class Network:
             if isinstance(node.op, ops.Output):
                 continue
             y = self._result(node, inputs, found, sizes)
-            if dropout and node.op.family is Family.NEURON and not encodes(node):
+            if dropout and node.fires and not encodes(node):
                 y = y * _mask(y, (node.outputs[0].type, steps), dropout, generator)
             found[node.outputs[0]] = y
         return found
