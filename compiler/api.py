@@ -18,7 +18,7 @@ from spikec.registry import (
 )
 
 if TYPE_CHECKING:
-    from spikec.data import Preprocess
+    from spikec.data import Data, Preprocess
     from spikec.energy.profile import Profile
     from spikec.frontends import Frontend, ImportModel
     from spikec.ir import Graph
@@ -72,15 +72,13 @@ def convert(
 
     ``model`` is whatever ``import_model`` takes, a Graph, or a Program without spikes (of recipe
     ``quantised``, whose preprocessing is taken over); ``calibration`` are samples (``.npz``
-    path, arrays, DataLoader, batches), or None where the recipe needs none, as
-    ``percentile{rule=ti,source=batchnorm}``; ``recipe`` is one of ``spikec.recipes()``, with
+    path, arrays, DataLoader, batches), or None where the recipe needs none; ``recipe`` is one of ``spikec.recipes()``, with
     options as in ``graded{n=6}``; ``preprocess`` is stored in the program.  Every pass is checked
     on two samples (random ones where none are given): one that promises equality and breaks it is
     an error.  ``weight_bits`` (8, say) rounds weights and thresholds to whole numbers, which run
     on the processor's int8 units; ``input_bits`` rounds analog inputs as well, and with both every
     tool computes the same events, bit for bit.  ``weight_options`` says which whole numbers a chip
-    has (``per=layer,sign=mixed-even``).  ``on_step`` hears of each pass, ``on_part``
-    of the share of a long one that is done.
+    has (``per=layer,sign=mixed-even``).  ``on_step`` hears of passes, ``on_part`` of shares of one.
 
     ``recipe="auto"`` tries recipes, at up to ``steps`` steps (any number, if None), and takes the
     cheapest that loses at most ``max_drop`` points (1) on samples that took no part in calibration:
@@ -88,13 +86,12 @@ def convert(
     or little energy by a ``profile``; ``target`` leaves out what it cannot run; ``nearest=True``
     takes what loses least where nothing is good enough; ``on_trial`` hears of each candidate.
 
-    A network that was trained spiking (of modules of ``spikec.nn``, or from NIR) needs ``steps``,
-    and has recipes of its own: ``trained`` (in the place of ``auto``) leaves it as it is, and
-    ``balanced`` finds its thresholds anew.
+    A network that was trained spiking needs ``steps``, and has recipes of its own: ``trained``
+    (the ``auto`` of it) leaves it as it is, ``balanced`` finds its thresholds anew.
     """
-    from spikec.conversion import Request, check_recipe, convert_graph, read_recipe
+    from spikec.conversion import Request, convert_graph, read_recipe
     from spikec.data import Preprocess, read_data
-    from spikec.ir import Graph, Stage
+    from spikec.ir import Stage
     from spikec.pipeline.recipe import Rounding, check_steps
     from spikec.program import Program
 
@@ -106,20 +103,32 @@ def convert(
     wish = check_wish(steps, search, **made) if recipe == AUTO else None
     if wish is None:
         check_fixed(recipe, steps, search)
-        check_recipe(recipe)
     data = None if calibration is None else read_data(calibration)
-    if example_input is None and data is not None and not isinstance(model, Graph):
-        example_input = data.example(settings)
-    graph = model if isinstance(model, Graph) else import_model(model, example_input)
+    graph = _graph_of(model, example_input, data, settings)
     if wish is not None and graph.stage is Stage.ANALOG:
-        from spikec.search.search import Search
-
-        return Search.of(graph, data, wish, pass_by_name).run()
+        return _search(graph, data, wish)
     if wish is not None:
         recipe = TRAINED
         check_fixed(recipe, steps, search)
     request = Request(read_recipe(recipe, graph.stage), check_steps(steps), **made)
     return convert_graph(graph, data, request, pass_by_name, on_step, on_part)
+
+
+def _graph_of(model: Any, example: Any, data: Data | None, settings: Preprocess) -> Graph:
+    """Import a model, unless it is a graph; samples stand for an example that nobody gave."""
+    from spikec.ir import Graph
+
+    if isinstance(model, Graph):
+        return model
+    if example is None and data is not None:
+        example = data.example(settings)
+    return import_model(model, example)
+
+
+def _search(graph: Graph, data: Data | None, wish: Wish) -> Program:
+    from spikec.search.search import Search
+
+    return Search.of(graph, data, wish, pass_by_name).run()
 
 
 def check_wish(steps: int | None, search: Mapping[str, Any], **made: Any) -> Wish:
@@ -144,8 +153,10 @@ def check_wish(steps: int | None, search: Mapping[str, Any], **made: Any) -> Wis
 
 def check_fixed(recipe: str, steps: int | None, search: Mapping[str, Any]) -> None:
     """Refuse what a fixed recipe does not take, or lacks."""
+    from spikec.conversion import check_recipe
     from spikec.pipeline.recipe import check_steps
 
+    check_recipe(recipe)
     given = [name for name, value in search.items() if value is not None]
     if given:
         raise UsageError(

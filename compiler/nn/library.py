@@ -12,16 +12,16 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from spikec.ir import Array, Op, Sizes, ops
+from spikec.ir import Array, Op, ops
 from spikec.ir.op import ScanOp
+from spikec.runtime.bptt.encode import encoded
 from spikec.runtime.bptt.network import SCANS, in_turn
 from spikec.runtime.bptt.neurons import Setting
 from spikec.runtime.gradient import Parameters
@@ -142,23 +142,7 @@ def _cycle(op: ops.Cycle, x: Tensor, setting: Setting, steps: int) -> Tensor:
 
 
 def _encode(op: ScanOp, x: Tensor, setting: Setting, steps: int) -> Tensor:
-    """Run the op's own steps: encoders have no derivative, nor a kernel of their own."""
-    still = x.detach().cpu().numpy()
-    arrays = {n: Array(setting.constants(a).detach().cpu().numpy()) for n, a in op.arrays.items()}
-    own = replace(op, **arrays)
-    example = _type_of(still)
-    state = own.initial((example,), Sizes(still.shape[1], 1), still.dtype)
-    found = np.empty_like(still)
-    for time in range(1, len(still) + 1):
-        state, (found[time - 1 : time],) = own.step(state, (still[time - 1 : time],), time)
-    return torch.from_numpy(found).to(x.device)
-
-
-def _type_of(x: np.ndarray[Any, Any]) -> Any:
-    from spikec.ir import DType, TensorType
-    from spikec.ir.dims import B, T
-
-    return TensorType((T, B, *x.shape[2:]), DType(str(x.dtype).replace("float", "f")))
+    return encoded(op, x, setting)
 
 
 OPERATORS: Mapping[type[Op], Operator] = {

@@ -56,6 +56,10 @@ def sigmoid(op: ops.Sigmoid, inputs: tuple[Tensor, ...], _: Sizes, known: Consta
     return torch.sigmoid(inputs[0])
 
 
+def sign(op: ops.Sign, inputs: tuple[Tensor, ...], _: Sizes, known: Constants) -> Tensor:
+    return inputs[0].sign()  # its derivative is 0, and at 0 taken for that
+
+
 def max_pool(op: ops.MaxPool, inputs: tuple[Tensor, ...], sizes: Sizes, known: Constants) -> Tensor:
     if _plain(op):
         return KERNELS[ops.MaxPool](op, inputs, sizes, known)
@@ -100,6 +104,7 @@ def _adaptive(by_rank: Mapping[int, Callable[..., Tensor]]) -> Kernel:
 _OWN: Mapping[type[Op], Kernel] = {
     ops.QuantReLU: quantised,
     ops.Sigmoid: sigmoid,
+    ops.Sign: sign,
     ops.ReduceMean: mean,
     ops.ReduceSum: total,
     ops.ReduceMax: largest,

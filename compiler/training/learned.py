@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from spikec.errors import UsageError
-from spikec.ir import Array, Editor, Family, Graph, Node, Op, ops
+from spikec.ir import Array, Editor, Graph, Node, Op, ops
 from spikec.ir.edit import copied
 from spikec.ir.ops import Leak
+from spikec.runtime.bptt.encode import ENCODERS
 from spikec.runtime.bptt.network import encodes
 from spikec.runtime.gradient import Parameters
 
@@ -131,9 +132,12 @@ def _fields(graph: Graph, kinds: tuple[str, ...]) -> Iterator[tuple[str, Array, 
 
 
 def encoders(graph: Graph) -> set[Node]:
-    """Give what shows an image part by part, up to its neurons: it is never learned."""
-    found = {node for node in graph if node.op.family is Family.NEURON and encodes(node)}
-    waiting = [node for node in graph if isinstance(node.op, ops.Cycle)]
+    """Give encoders and all in front of them: no derivative reaches that.
+
+    What shows an image part by part is one, with the neurons behind it.
+    """
+    found = {node for node in graph if node.fires and encodes(node)}
+    waiting = [node for node in graph if isinstance(node.op, (ops.Cycle, *ENCODERS))]
     while waiting:
         node = waiting.pop()
         if node not in found:

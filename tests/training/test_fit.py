@@ -148,7 +148,8 @@ def test_a_network_trained_spiking_is_fine_tuned_as_a_program() -> None:
     before = program.evaluate((X[TEST], Y[TEST]))
     assert before.drop == 0
     assert before.agreement == 1
-    options = {"epochs": 4, "batch": 32, "rate": 0.1, "distill": 0.0, "dropout": 0.1}
+    options: dict[str, Any] = {"epochs": 4, "batch": 32, "rate": 0.1}
+    options |= {"distill": 0.0, "dropout": 0.1}
     tuned = spikec.finetune(program, (X[TRAIN], Y[TRAIN]), **options)
     again = spikec.finetune(program, (X[TRAIN], Y[TRAIN]), **options)
     assert tuned.evaluate((X[TEST], Y[TEST])).accuracy > 0.8

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from spikec.errors import Problem, UnsupportedModel
 from spikec.ir import Graph, Node, Op, Sizes, TensorType, Value, ops
+from spikec.runtime.bptt.encode import ENCODERS, encoded
 from spikec.runtime.bptt.fused import fused, is_plain
 from spikec.runtime.bptt.neurons import STEPS, Setting, stepped
 from spikec.runtime.gradient import GRADIENTS
@@ -89,6 +90,7 @@ SCANS: Mapping[type[Op], Scan] = {
     ops.TimeScale: time_scale,
     ops.PhaseScale: phase_scale,
     ops.Delay: delay,
+    **dict.fromkeys(ENCODERS, encoded),
 }
 OVER_TIME: Mapping[type[Op], Callable[[Tensor, int], Tensor]] = {
     ops.LastStep: lambda x, axis: x.select(axis, -1),
