@@ -72,13 +72,14 @@ def convert(
 
     ``model`` is whatever ``import_model`` takes, a Graph, or a Program without spikes (of recipe
     ``quantised``, whose preprocessing is taken over); ``calibration`` are samples (``.npz``
-    path, arrays, DataLoader, batches), or None where the recipe needs none; ``recipe`` is one of ``spikec.recipes()``, with
-    options as in ``graded{n=6}``; ``preprocess`` is stored in the program.  Every pass is checked
-    on two samples (random ones where none are given): one that promises equality and breaks it is
-    an error.  ``weight_bits`` (8, say) rounds weights and thresholds to whole numbers, which run
-    on the processor's int8 units; ``input_bits`` rounds analog inputs as well, and with both every
-    tool computes the same events, bit for bit.  ``weight_options`` says which whole numbers a chip
-    has (``per=layer,sign=mixed-even``).  ``on_step`` hears of passes, ``on_part`` of shares of one.
+    path, arrays, DataLoader, batches), or None where the recipe needs none; ``recipe`` is one of
+    ``spikec.recipes()``, with options as in ``graded{n=6}``; ``preprocess`` is stored in the
+    program.  Every pass is checked on two samples (random ones where none are given): one that
+    promises equality and breaks it is an error.  ``weight_bits`` (8, say) rounds weights and
+    thresholds to whole numbers, which run on the processor's int8 units; ``input_bits`` rounds
+    analog inputs as well, and with both every tool computes the same events, bit for bit.
+    ``weight_options`` says which whole numbers a chip has (``per=layer,sign=mixed-even``).
+    ``on_step`` hears of passes, ``on_part`` of the share of a long one that is done.
 
     ``recipe="auto"`` tries recipes, at up to ``steps`` steps (any number, if None), and takes the
     cheapest that loses at most ``max_drop`` points (1) on samples that took no part in calibration:

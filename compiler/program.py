@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.data import Preprocess, read_data
-from spikec.errors import BadFile
+from spikec.errors import BadFile, UsageError
 from spikec.ir import Graph, store
 from spikec.ir.verify import verify
 from spikec.pipeline.recipe import check_steps
@@ -198,6 +198,22 @@ class Program:
         return Deployable(
             self.graph, self.steps, self.recipe, self.preprocess.to_json(), self.record
         )
+
+    def split_encoder(self) -> tuple[Graph, Program]:
+        """Give the encoder, for a host to run, and the program that reads its events.
+
+        The events are ``spikec.runtime.run(encoder, inputs, "layerwise", steps=program.steps)``.
+        """
+        from spikec.pipeline.host import apart_from_encoder
+
+        parts = apart_from_encoder(self.graph)
+        if parts is None:
+            raise UsageError(
+                f"{self.graph.name!r} has no encoder that stands alone",
+                expected="a network behind an encoder that makes events of its inputs",
+            )
+        encoder, rest = parts
+        return encoder, replace(self, graph=rest, preprocess=Preprocess())
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the program; a crash leaves the old file or the new one."""

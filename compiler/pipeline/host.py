@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from spikec.ir import Editor, Family, Graph, Node, Sizes, Value, ops
+from spikec.ir.encoding import encodes
 from spikec.ir.ops import Input
 from spikec.pipeline.extract import between
 from spikec.runtime import trace
@@ -30,6 +31,26 @@ def behind(graph: Graph, cut: Partition) -> Graph:
     chip = set(cut.chip)
     kept = [n for n in graph if (n not in chip or isinstance(n.op, ops.Constant)) and n.outputs]
     return _part(graph, kept, read, {n.name: n.inputs[0] for n in graph.outputs})
+
+
+def apart_from_encoder(graph: Graph) -> tuple[Graph, Graph] | None:
+    """Cut behind the encoders: a graph that makes events of the inputs, and one that reads them.
+
+    Encoders are ops that make events of values, and neurons that see an input part by part.  None
+    where there are none, or where something else reads the inputs.
+    """
+    sent = [node.outputs[0] for node in graph if encodes(node)]
+    crossing = {value: value.producer.name for value in sent}
+    encoder = _part(graph, graph, {}, {name: value for value, name in crossing.items()})
+    rest = _part(graph, graph, crossing, {n.name: n.inputs[0] for n in graph.outputs})
+    own = {node.name for node in graph.inputs}
+    read = any(node.outputs[0].users for node in rest.inputs if node.name in own)
+    if not sent or read:
+        return None
+    edit = Editor(rest, by="host")
+    for node in [node for node in rest.inputs if node.name in own]:
+        edit.remove(node)
+    return encoder, rest
 
 
 CROSSING = "crossing."

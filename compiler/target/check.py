@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spikec.ir import Family, Graph, Node
 from spikec.target.layers import Layer, layers_of, sources_of
-from spikec.target.model import Target
+from spikec.target.model import AnalogInput, Target
 from spikec.target.neuron_rules import node_violations, signal_violations
 from spikec.target.number_rules import accumulator_violations, number_violations
 from spikec.target.partition import Partition, in_series, partition
@@ -81,8 +81,9 @@ def _crossing(cut: Partition, target: Target) -> Iterator[Violation]:
     for reason in cut.general:
         what = f"no cut between host and {target.name}: {reason}"
         yield Violation(Rule.PARTITION, what, "the whole network", remedy=_CUT)
+    anything = target.host.analog_input.value is AnalogInput.ANY
     for value in cut.sent:
-        if value.type.is_spikes:
+        if value.type.is_spikes and not anything:
             yield from signal_violations(value.producer, target)
 
 

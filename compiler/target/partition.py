@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from spikec.ir import Family, Graph, Node, Timing, Value, ops
+from spikec.ir.encoding import in_turn
 from spikec.target.layers import SYNAPTIC
 from spikec.target.model import AnalogInput, Target
 
@@ -62,6 +63,8 @@ def cannot_run(node: Node, target: Target) -> str:
         return ""
     if node.timing is Timing.WHOLE and not target.time.whole_sequence.value:
         return f"{name} needs all steps at once"
+    if in_turn(node):
+        return "it encodes what only a host can show"
     if op.family is Family.NEURON:
         return "" if type(op) in target.neurons else f"no neurons of kind {name}"
     return "" if isinstance(op, target.operations.allowed.value) else f"no op {name}"
@@ -104,7 +107,7 @@ class _Cut:
         cannot = self._cannot()
         series = {second for _, second in in_series(self.graph, self.target, self.nodes)}
         first = {n for n in cannot if n not in self.before and n in self.after}
-        first |= self._analog_first()
+        first |= self._analog_first() | {n for n in self.nodes if in_turn(n)}
         last = {n for n in (*cannot, *series) if n not in self.after}
         middle = [n for n in self.nodes if n in cannot and n not in first | last]
         best: Partition | None = None

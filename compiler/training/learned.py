@@ -17,9 +17,8 @@ from torch import Tensor
 from spikec.errors import UsageError
 from spikec.ir import Array, Editor, Graph, Node, Op, ops
 from spikec.ir.edit import copied
+from spikec.ir.encoding import encodes
 from spikec.ir.ops import Leak
-from spikec.runtime.bptt.encode import ENCODERS
-from spikec.runtime.bptt.network import encodes
 from spikec.runtime.gradient import Parameters
 
 EDGE = 1e-6
@@ -136,8 +135,8 @@ def encoders(graph: Graph) -> set[Node]:
 
     What shows an image part by part is one, with the neurons behind it.
     """
-    found = {node for node in graph if node.fires and encodes(node)}
-    waiting = [node for node in graph if isinstance(node.op, (ops.Cycle, *ENCODERS))]
+    found: set[Node] = set()
+    waiting = [node for node in graph if encodes(node)]
     while waiting:
         node = waiting.pop()
         if node not in found:

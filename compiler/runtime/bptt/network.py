@@ -16,6 +16,7 @@ from torch import Tensor
 
 from spikec.errors import Problem, UnsupportedModel
 from spikec.ir import Graph, Node, Op, Sizes, TensorType, Value, ops
+from spikec.ir.encoding import encodes
 from spikec.runtime.bptt.encode import ENCODERS, encoded
 from spikec.runtime.bptt.fused import fused, is_plain
 from spikec.runtime.bptt.neurons import STEPS, Setting, stepped
@@ -185,11 +186,6 @@ class Network:
             y = SCANS[type(op)](op, _unfolded(operands[0], type_, steps), self.setting)
             return _folded(y, type_)
         return GRADIENTS[type(op)](op, operands, sizes, constants)
-
-
-def encodes(node: Node) -> bool:
-    """Tell whether a neuron turns into spikes what another part of the input is at each step."""
-    return isinstance(node.inputs[0].producer.op, ops.Cycle)
 
 
 def _mask(
