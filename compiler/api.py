@@ -98,9 +98,8 @@ def convert(
 
     if isinstance(model, Program):
         model, preprocess = model.graph, preprocess or model.preprocess
-    settings = preprocess or Preprocess()
-    rounding = Rounding(weight_bits, input_bits, weight_options)
-    made: dict[str, Any] = {"preprocess": settings, "seed": seed, "rounding": rounding}
+    settings, rounding = preprocess or Preprocess(), (weight_bits, input_bits, weight_options)
+    made: Any = {"preprocess": settings, "seed": seed, "rounding": Rounding(*rounding)}
     wish = check_wish(steps, search, **made) if recipe == AUTO else None
     if wish is None:
         check_fixed(recipe, steps, search)
