@@ -227,6 +227,7 @@ def fit(
     data: Any,
     *,
     validation: Any = None,
+    time_axis: int | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int = 0,
     resume: bool = False,
@@ -241,6 +242,7 @@ def fit(
     those of ``spikec.training.options.FitOptions``: epochs, batch, rate, optimiser, schedule,
     weight_decay, validation, patience, seed, mixed and others; the rest is as for ``finetune``.
     ``validation`` are samples that choose the best epoch, in the place of a share of ``data``.
+    With ``time_axis=0`` the module reads [steps, samples, ...], and data are [samples, steps, ...].
     """
     from spikec.training.finetune import Hooks
     from spikec.training.module import fit_module
@@ -248,7 +250,8 @@ def fit(
 
     path = None if checkpoint is None else Path(checkpoint)
     hooks = Hooks(progress, on_epoch, path, every, resume, device)
-    return fit_module(model, data, known_options(FitOptions, options), hooks, validation)
+    made = known_options(FitOptions, options)
+    return fit_module(model, data, made, hooks, validation, time_axis)
 
 
 def load(path: str | os.PathLike[str]) -> Program:

@@ -29,7 +29,7 @@ from spikec.pipeline.recipe import Recipe, Rounding, check_steps
 from spikec.pipeline.recipes import RECIPES
 from spikec.pipeline.recipes_trained import TRAINED
 from spikec.program import Program
-from spikec.runtime.feed import bind_inputs, told_steps
+from spikec.runtime.feed import bind_inputs, recorded, shown, told_steps
 from spikec.testing import random_inputs
 
 BY_STAGE: Mapping[Stage, Mapping[str, type[Recipe]]] = {
@@ -71,7 +71,7 @@ def convert_graph(
     work = copied(graph)
     recipe = request.recipe
     pipeline = Pipeline(parse_pipeline(text, lookup), recipe.program_steps, recipe.settled_by)
-    probe = _probe(graph, inputs, request.seed)
+    probe = _probe(graph, inputs, request)
     quanta: dict[str, Any] = {}
     history = pipeline.run(work, context, probe, _watched(work, quanta, on_step))
     context.record[QUANTA] = counted(quanta, work)
@@ -133,20 +133,23 @@ def _calibration(graph: Graph, data: Data, request: Request) -> Inputs:
     """Give checked and preprocessed calibration data by input name."""
     named = data.named([node.name for node in graph.inputs])
     inputs = {name: request.preprocess(array) for name, array in named.items()}
-    checked = bind_inputs(graph, inputs, told_steps(graph, request.steps), "float32").arrays
+    steps = request.steps
+    feed = shown(graph, inputs, steps)
+    checked = bind_inputs(graph, feed, told_steps(graph, steps), "float32").arrays
     # as given: preprocessing makes several numbers of black, one per channel
     if all(array.min() == array.max() for array in named.values()):
         raise DataError(
             "the calibration data hold one number only",
             expected="samples like those that the network will see",
         )
-    return checked
+    return recorded(graph, checked)
 
 
-def _probe(graph: Graph, inputs: Inputs | None, seed: int) -> Inputs:
+def _probe(graph: Graph, inputs: Inputs | None, request: Request) -> Inputs:
     """Give the samples on which passes are checked: the first ones, or normal numbers."""
     if inputs is None:
-        return random_inputs(graph, PROBES, seed)
+        drawn = random_inputs(graph, PROBES, request.seed, steps=request.steps)
+        return recorded(graph, drawn)
     return {name: array[:PROBES] for name, array in inputs.items()}
 
 

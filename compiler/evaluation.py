@@ -16,7 +16,7 @@ from spikec.data import checked_labels, read_data
 from spikec.errors import DataError, UsageError
 from spikec.ir import Graph, Sizes
 from spikec.runtime import run
-from spikec.runtime.feed import bind_inputs, held, told_steps
+from spikec.runtime.feed import bind_inputs, shown, told_steps
 from spikec.runtime.layerwise import Simulation, simulate
 
 Numbers = NDArray[Any]
@@ -115,7 +115,7 @@ def evaluate(
 def answers(network: Graph, block: Mapping[str, Numbers], steps: int) -> Numbers:
     """Give the first output of a network; of one that spikes itself, after the last step."""
     output = network.outputs[0].inputs[0].type
-    feed = held(network, block, steps)
+    feed = shown(network, block, steps)
     found = run(network, feed, "layerwise", steps=told_steps(network, steps))
     first = found[0] if isinstance(found, tuple) else found
     return first if output.is_static else np.asarray(first[-1])
@@ -146,8 +146,7 @@ def _simulated(
     graph = program.graph
     steps, memory = limits
     output = graph.outputs[0].inputs[0]
-    timed = bool(program.neurons)
-    feed = bind_inputs(graph, held(graph, block, steps), steps if timed else None, "float32")
+    feed = bind_inputs(graph, shown(graph, block, steps), told_steps(graph, steps), "float32")
     counted = frozenset(program.neurons)
     found = simulate(graph, feed, seen | {output.name}, counted=counted, memory=memory)
     estimates = found.values[output.name]

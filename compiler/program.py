@@ -93,7 +93,8 @@ class Program:
             self.graph, inputs, engine, record=self.neurons, steps=None if known else count
         )
         output = seen.outputs[0]
-        return Run(output if timed else output[None], seen.values)
+        still = self.graph.outputs[0].inputs[0].type.is_static
+        return Run(output[None] if still else output, seen.values)
 
     def inputs(self, x: object) -> dict[str, Numbers]:
         """Read samples and preprocess them; one array per input of the graph."""
@@ -203,6 +204,8 @@ class Program:
         """Give the encoder, for a host to run, and the program that reads its events.
 
         The events are ``spikec.runtime.run(encoder, inputs, "layerwise", steps=program.steps)``.
+        What the second is compared with is the network behind its own encoder; where that has
+        none, as an analog one, it is the program itself.
         """
         from spikec.pipeline.host import apart_from_encoder
 
@@ -213,7 +216,8 @@ class Program:
                 expected="a network behind an encoder that makes events of its inputs",
             )
         encoder, rest = parts
-        return encoder, replace(self, graph=rest, preprocess=Preprocess())
+        reference = apart_from_encoder(self.reference) or parts
+        return encoder, replace(self, graph=rest, reference=reference[1], preprocess=Preprocess())
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the program; a crash leaves the old file or the new one."""

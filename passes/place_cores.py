@@ -13,7 +13,7 @@ from spikec.ir import Editor, Family, Graph, Stage
 from spikec.ir.layout import folded
 from spikec.pipeline import Context, Pass, first_of
 from spikec.runtime import trace
-from spikec.runtime.feed import bind_inputs, held
+from spikec.runtime.feed import bind_inputs, shown
 from spikec.target import examine, layers_of, load_target, place
 from spikec.target.placement import NOTE
 from spikec.target.traffic import Events
@@ -51,7 +51,7 @@ class PlaceCores(Pass):
         if context.calibration is None or not self.samples:
             return None
         samples = first_of(graph, context.calibration, self.samples)
-        inputs = held(graph, samples, context.steps)
+        inputs = shown(graph, samples, context.steps)
         neurons = [node for node in graph if node.op.family is Family.NEURON]
         names = [node.name for node in neurons]
         seen = trace(graph, inputs, "layerwise", record=names, steps=context.steps)

@@ -1,5 +1,6 @@
 """Every example runs to its end, in a process of its own."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -25,3 +26,43 @@ def test_an_example_runs_and_finds_its_numbers_right(example: Path, tmp_path: Pa
     assert answer.stderr == ""
     assert "largest difference" in answer.stdout
     assert not list(tmp_path.iterdir())
+
+
+DCT = [sys.executable, "-m", "examples.dct_snn", "--ann-epochs", "8", "--epochs", "2"]
+
+
+def dct_snn(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).resolve().parents[1]
+    command = [*DCT, "--out", str(folder), *options]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True)
+
+
+def test_dct_snn_comes_from_images_to_an_export(tmp_path: Path) -> None:
+    answer = dct_snn(tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads((tmp_path / "result.json").read_text("utf-8"))
+    assert told["converted"]["analog"] > 0.95
+    assert told["fine-tuned"]["accuracy"] > 0.95
+    assert "0 unequal" in answer.stdout
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"program.spk", "report.html", "epochs.jsonl", "onnx", "result.json"}
+    epochs = (tmp_path / "epochs.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["epoch"] for line in epochs] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--steps", "20"), "20 steps of a cycle of 16"),
+        (("--data", "nothing.npz"), "nothing.npz"),
+        (("--block", "32"), "blocks of 32 x 32"),
+        (("--order", "cylic"), "cylic"),
+        (("--device", "cuda:7"), "no device"),
+        (("--network", "dct_vgg99"), "invalid choice"),
+    ],
+)
+def test_dct_snn_names_what_is_wrong(options: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    answer = dct_snn(tmp_path / "out", *options)
+    assert answer.returncode in (1, 2)
+    assert told in answer.stderr
+    assert "Traceback" not in answer.stderr

@@ -16,7 +16,7 @@ from spikec.energy.twin import analog_twin
 from spikec.errors import UsageError
 from spikec.evaluation import block_size, check_memory
 from spikec.ir import Graph
-from spikec.runtime.feed import bind_inputs, held, told_steps
+from spikec.runtime.feed import bind_inputs, shown, told_steps
 from spikec.runtime.layerwise import simulate
 
 Numbers = NDArray[Any]
@@ -80,7 +80,7 @@ def count_samples(
     timed = told_steps(graph, steps)
     done, total = 0, len(next(iter(inputs.values())))
     for block in blocks(inputs, block_size(graph, counter.names, steps)):
-        feed = bind_inputs(graph, held(graph, block, steps), timed, "float32")
+        feed = bind_inputs(graph, shown(graph, block, steps), timed, "float32")
         size = len(next(iter(block.values())))
         counter.see(simulate(graph, feed, counter.names, memory=memory).values, size)
         done += size

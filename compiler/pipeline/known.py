@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spikec.ir import Editor, Graph, Op, Stage, TensorType, Value
 from spikec.pipeline.extract import extract
 from spikec.runtime import run
-from spikec.runtime.feed import told_steps
+from spikec.runtime.feed import shown, told_steps
 
 Numbers = NDArray[Any]
 
@@ -21,8 +21,9 @@ class Known:
     def __init__(self, graph: Graph, inputs: Mapping[str, Numbers], steps: int) -> None:
         self.graph = graph
         self.steps = steps
+        feed = shown(graph, inputs, steps)
         self.arrays: MutableMapping[Value, Numbers] = {
-            node.outputs[0]: inputs[node.name] for node in graph.inputs
+            node.outputs[0]: feed[node.name] for node in graph.inputs
         }
 
     def value(self, wanted: Value) -> Numbers:

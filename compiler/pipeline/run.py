@@ -102,8 +102,12 @@ class Pipeline:
 
 def _frames(node: Node, x: NDArray[Any], steps: int) -> NDArray[Any]:
     """Give samples as they come; where they are frames now, those of others come before them."""
-    more = node.outputs[0].type.rank - x.ndim
-    return np.stack([x[::-1]] * (steps - 1) + [x]) if more == 1 else x
+    declared = node.outputs[0].type
+    if declared.is_static:
+        return x
+    if declared.rank == x.ndim:  # a recording
+        return np.moveaxis(x, 0, declared.batch_axis)  # type: ignore[arg-type]  # there is one
+    return np.stack([x[::-1]] * (steps - 1) + [x])
 
 
 def _over_time(graph: Graph) -> bool:

@@ -75,6 +75,47 @@ def held(graph: Graph, x: Mapping[str, Numbers], steps: int) -> dict[str, Number
     return found
 
 
+def shown(graph: Graph, x: Mapping[str, Numbers], steps: int) -> dict[str, Numbers]:
+    """Give samples of a data set as a graph reads them.
+
+    Recordings, [samples, steps, ...], get their steps in front; still samples stand still.
+    """
+    found = held(graph, x, steps)
+    for node in _recordings(graph, x):
+        declared = node.outputs[0].type
+        moved = np.moveaxis(x[node.name], 0, declared.rank + (declared.batch_axis or 0))
+        length = moved.shape[declared.time_axis or 0]
+        if length != steps:
+            raise DataError(
+                f"recordings of {length} steps",
+                where=f"input {node.name!r}",
+                expected=f"{steps} steps: [samples, {steps}, ...]",
+            )
+        found[node.name] = moved
+    return found
+
+
+def recorded(graph: Graph, x: Mapping[str, Numbers]) -> dict[str, Numbers]:
+    """Give what a graph reads as samples of a data set: the other way round."""
+    found = dict(x)
+    for node in _recordings(graph, x):
+        declared = node.outputs[0].type
+        found[node.name] = np.moveaxis(x[node.name], declared.batch_axis or 0, 0)
+    return found
+
+
+def _recordings(graph: Graph, x: Mapping[str, Numbers]) -> list[Node]:
+    """Give the inputs that have axes of their own for steps and samples, in the arrays too."""
+    types = ((node, node.outputs[0].type) for node in graph.inputs)
+    return [
+        node
+        for node, declared in types
+        if declared.batch_axis is not None
+        and declared.time_axis not in (None, declared.batch_axis)
+        and x[node.name].ndim == declared.rank
+    ]
+
+
 def told_steps(graph: Graph, steps: int) -> int | None:
     """Give the steps that a run is told: none where nothing takes time, or inputs say how many."""
     timed = any(not value.type.is_static for node in graph for value in node.outputs)

@@ -20,6 +20,7 @@ from spikec.ir import Graph
 from spikec.ir.printer import fingerprint
 from spikec.program import Program
 from spikec.runtime.bptt import check_differentiable
+from spikec.runtime.feed import shown
 from spikec.training import checkpoint
 from spikec.training.learned import Learned
 from spikec.training.objective import Samples
@@ -111,9 +112,8 @@ def split(count: int, options: Loop) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _samples(program: Program, data: object, options: Options) -> Samples:
     read = read_data(data)
-    if program.reads_frames:
-        raise UsageError("the program reads frames over time", expected="still samples")
     inputs = program.inputs(read)
+    shown(program.graph, {name: x[:1] for name, x in inputs.items()}, program.steps)  # it fits
     classes = _classes(program.reference)
     labels = None
     if options.distill < 1 or read.labels is not None:

@@ -6,6 +6,7 @@ Loss: cross-entropy of the scores, after the last step where the module gives [T
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -27,8 +28,12 @@ History = list[dict[str, float]]
 class ModuleTask:
     """A module that is learned."""
 
-    def __init__(self, model: nn.Module, options: FitOptions, device: str) -> None:
+    def __init__(
+        self, model: nn.Module, options: FitOptions, device: str, *, over_time: bool = False
+    ) -> None:
         self.model, self.options, self.device = model.to(device), options, device
+        self.over_time = over_time
+        """whether the module reads [steps, samples, ...]; data are [samples, steps, ...]"""
         parameters = [p for p in model.parameters() if p.requires_grad]
         if not parameters:
             raise UsageError("nothing to learn: the module has no parameters with gradients")
@@ -43,11 +48,15 @@ class ModuleTask:
         if draw is not None:
             torch.manual_seed(draw)  # dropout and encoders draw from it
         with self._precision():
-            answers = self.model(*batch.inputs.values())
+            answers = self.answers(batch.inputs.values())
         answers = (answers[-1] if answers.dim() == 3 else answers).float()
         assert batch.labels is not None  # fit_module has seen to it
         loss = F.cross_entropy(answers, batch.labels)
         return loss, float((answers.argmax(-1) == batch.labels).sum())
+
+    def answers(self, inputs: Iterable[Tensor]) -> Any:
+        """Apply the module to samples."""
+        return self.model(*(x.movedim(0, 1) if self.over_time else x for x in inputs))
 
     def _precision(self) -> AbstractContextManager[object]:
         if not self.options.mixed:
@@ -61,14 +70,18 @@ def fit_module(
     options: FitOptions,
     hooks: Hooks | None = None,
     validation: object = None,
+    time_axis: int | None = None,
 ) -> History:
     """Train a module in place; it ends in its best epoch. Gives a record per epoch.
 
     ``validation`` are samples that choose the epoch, in the place of a share of ``data``.
+    ``time_axis=0``: the module reads [steps, samples, ...], data are [samples, steps, ...].
     """
+    if time_axis not in (None, 0):
+        raise UsageError(f"time_axis={time_axis!r}", expected="0: [steps, samples, ...], or none")
     hooks = hooks or Hooks()
-    task = ModuleTask(model, options, checked_device(hooks.device))
-    classes = _classes(model, read_data(data), task.device)
+    task = ModuleTask(model, options, checked_device(hooks.device), over_time=time_axis == 0)
+    classes = _classes(task, read_data(data))
     samples = _samples(read_data(data), classes)
     seen, held = split(len(samples), options)
     learned, chosen = samples, samples.rows(held) if len(held) else None
@@ -97,11 +110,11 @@ def _optimiser(parameters: list[nn.Parameter], options: FitOptions) -> torch.opt
     return torch.optim.AdamW(parameters, options.rate, weight_decay=options.weight_decay)
 
 
-def _classes(model: nn.Module, data: Data, device: str) -> int:
+def _classes(task: ModuleTask, data: Data) -> int:
     """Ask the module how many classes it tells apart."""
+    task.model.eval()
     with torch.no_grad():
-        inputs = [torch.from_numpy(x[:2]).to(device) for x in data.inputs.values()]
-        scores = model.eval()(*inputs)
+        scores = task.answers(torch.from_numpy(x[:2]).to(task.device) for x in data.inputs.values())
     if not isinstance(scores, Tensor) or scores.dim() not in (2, 3):
         shape = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise UsageError(

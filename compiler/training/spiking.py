@@ -41,11 +41,21 @@ class SpikingTask:
         """Give the mean loss, and the number of right answers (agreement where no labels are)."""
         self.learned.refresh()
         dropout = self.options.dropout if draw is not None else 0.0
-        found = self.network.values(batch.inputs, self.steps, dropout, draw or 0)
+        feed = {name: self._shown(name, x) for name, x in batch.inputs.items()}
+        found = self.network.values(feed, self.steps, dropout, draw or 0)
         answers = found[self.network.graph.outputs[0].inputs[0]]
         answers = answers[-1] if answers.dim() == 3 else answers
         loss = self.objective(found, answers, batch)
         return loss, float((answers.argmax(-1) == batch.targets()).sum())
+
+    def _shown(self, name: str, x: Tensor) -> Tensor:
+        """Put the steps of recordings where the graph has them; still samples stand still."""
+        declared = self.network.graph[name].outputs[0].type
+        if declared.time_axis is None:
+            return x
+        if x.dim() == declared.rank:
+            return x.movedim(0, declared.batch_axis or 0)
+        return x.expand(self.steps, *x.shape).movedim(0, declared.time_axis)
 
     def _rate(self, parameter: Parameter) -> float:
         if parameter.kind != "weights":

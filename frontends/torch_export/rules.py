@@ -19,6 +19,7 @@ from spikec.frontends.torch_export import (
     rules_select,
     rules_shape,
     rules_spiking,
+    rules_time,
     rules_write,
 )
 from spikec.frontends.torch_export.rule import Rule, Rules
@@ -84,4 +85,5 @@ RULES: Rules = {
     **rules_attention.RULES,
     **rules_constant.RULES,
     **rules_spiking.RULES,
+    **rules_time.RULES,  # in the place of some of the above, which they fall back to
 }

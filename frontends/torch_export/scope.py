@@ -93,9 +93,9 @@ class Scope:
         dim = self.dims(x)[axis]
         if not isinstance(dim, int):
             raise Refused(
-                f"works along axis {axis % self.rank(x)}, whose size {dim} is the batch",
-                expected="operations that treat every sample alike",
-                remedy="keep the batch on an axis of its own",
+                f"works along axis {axis % self.rank(x)}, whose size {dim} is the {dim.subject}",
+                expected="operations that treat every sample and every step alike",
+                remedy="keep batch and time on axes of their own; x[-1] is the last step",
             )
         return dim
 
@@ -166,7 +166,7 @@ class Scope:
         if isinstance(number, int | float):
             return number
         raise Refused(
-            f"computes with the batch size ({number})",
+            f"computes with the {number.subject} ({number})",
             expected="results that are the same for a sample in any batch",
             remedy="divide by a fixed number, or take a mean over other axes",
         )

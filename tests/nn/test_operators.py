@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import spikec
 from spikec.errors import UnsupportedModel
 from spikec.ir import Stage
-from spikec.nn import Direct, GivesTime, steps
+from spikec.nn import IF, Direct, GivesTime, Stepwise, steps
 from spikec.nn.library import OPERATORS
 from spikec.runtime import trace
 from spikec.runtime.bptt import Network
@@ -155,3 +155,55 @@ def test_a_second_axis_that_varies_names_time() -> None:
     with pytest.raises(UnsupportedModel, match="time_axis=0"):
         spikec.import_model(program)
     assert spikec.import_model(program, time_axis=0).stage is Stage.SPIKING
+
+
+class Reduced(nn.Module):
+    """A reduction over time behind neurons."""
+
+    def __init__(self, how: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(Direct(4), Stepwise(nn.Linear(3, 5)), IF(0.3))
+        self.how = how
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.how(self.layers(x))
+
+
+@pytest.mark.parametrize(
+    ("how", "op"),
+    [
+        (lambda y: y.mean(0), "MeanOverTime"),
+        (lambda y: y.sum(dim=0), "SumOverTime"),
+        (lambda y: y[-1], "LastStep"),
+        (lambda y: y.mean(0, keepdim=True)[0], "ReduceMean"),
+        (lambda y: y.amax(0), "ReduceMax"),
+        (lambda y: y.mean((0, 2)), "ReduceMean"),
+    ],
+)
+def test_reductions_over_time(how: Callable[[Tensor], Tensor], op: str) -> None:
+    model = Reduced(how).double().eval()
+    x = torch.randn(6, 3, dtype=torch.float64)
+    graph = spikec.import_model(model, x)
+    assert op in {type(node.op).__name__ for node in graph}
+    with steps(model, 7), torch.no_grad():
+        wanted = model(x).numpy()
+    given = trace(graph, x.numpy(), "layerwise", dtype="float64", steps=7).outputs[0]
+    np.testing.assert_allclose(given, wanted, rtol=1e-12, atol=1e-14)
+    program = spikec.convert(graph, x.numpy().astype(np.float32), 7)
+    last = program.run(x.numpy().astype(np.float32)).output
+    np.testing.assert_allclose(last.reshape(wanted.shape), wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        (lambda y: y[0], "whose size T is the number of steps"),
+        (lambda y: y * y.shape[0], "computes with the number of steps"),
+        (lambda y: y[1:].sum(0), "a size that is 2 at 2, 4 at 3"),
+    ],
+)
+def test_what_depends_on_the_number_of_steps_is_refused(
+    how: Callable[[Tensor], Tensor], told: str
+) -> None:
+    with pytest.raises(UnsupportedModel, match=told):
+        spikec.import_model(Reduced(how).eval(), torch.randn(6, 3))
