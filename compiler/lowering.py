@@ -11,6 +11,7 @@ from spikec.ir import Graph, Stage
 from spikec.ir.edit import copied
 from spikec.pipeline import Context, Inputs, Pass, Pipeline, Step, parse_pipeline
 from spikec.program import Program
+from spikec.runtime.feed import recorded
 from spikec.target import Rule, check, load_target
 from spikec.testing import random_inputs
 
@@ -58,7 +59,7 @@ def lower_program(
     inputs = None if data is None else _inputs(program, data)
     context = Context(calibration=inputs, reference=program.reference, steps=program.steps)
     work = copied(program.graph)
-    drawn = random_inputs(work, PROBES, 0, steps=program.steps)
+    drawn = recorded(work, random_inputs(work, PROBES, 0, steps=program.steps))
     probe = drawn if inputs is None else _first(inputs)
     try:
         history = Pipeline(passes).run(work, context, probe, on_step)
