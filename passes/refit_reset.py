@@ -15,7 +15,7 @@ from spikec.ir.layout import folded
 from spikec.ir.ops import IntegrateFire, Negative, Reset
 from spikec.pipeline import Approximately, Context, Inputs, Pass, Promise, check_option, first_of
 from spikec.runtime import trace
-from spikec.runtime.feed import bind_inputs
+from spikec.runtime.feed import bind_inputs, shown
 
 Numbers = NDArray[Any]
 
@@ -53,7 +53,8 @@ class RefitReset(Pass):
                 f"{self.name} needs calibration data",
                 remedy="give samples: --data FILE.npz, or data=...",
             )
-        inputs = first_of(edit.graph, context.calibration, self.samples)
+        samples = first_of(edit.graph, context.calibration, self.samples)
+        inputs = shown(edit.graph, samples, context.steps)
         fit = _Fit(copied(edit.graph), inputs, context.steps)
         factors = np.linspace(self.least, 1.0, self.tries)
         record = context.record.setdefault(self.name, {})

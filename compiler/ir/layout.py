@@ -41,14 +41,6 @@ def unfolded(array: Numbers, x: TensorType, sizes: Sizes) -> Numbers:
     return np.moveaxis(moved, range(len(leading)), leading).reshape(x.shape(sizes))
 
 
-def first(array: Numbers, x: TensorType, samples: int) -> Numbers:
-    """Give the first samples of a value; one without a batch stays as it is."""
-    if x.batch_axis is None:
-        return array
-    axis = array.ndim + x.batch_axis
-    return np.asarray(array[(slice(None),) * axis + (slice(samples),)])
-
-
 def _parts(x: TensorType, sizes: Sizes) -> tuple[list[int], list[int]]:
     """Split axes into time, batch and the rest; also say where the batch and time are."""
     parts: list[int] = []

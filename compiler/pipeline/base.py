@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from spikec.errors import UsageError
 from spikec.ir import Editor, Graph
-from spikec.ir.layout import first
 from spikec.pipeline.normal import Normal
 
 Inputs = Mapping[str, NDArray[Any]]
@@ -20,9 +19,9 @@ OnPart = Callable[[float], None]
 
 
 def first_of(graph: Graph, inputs: Inputs, samples: int) -> dict[str, NDArray[Any]]:
-    """Give the first samples of a graph's inputs."""
-    types = {node.name: node.outputs[0].type for node in graph.inputs}
-    return {name: first(array, types[name], samples) for name, array in inputs.items()}
+    """Give the first samples; an input without a batch stays as it is."""
+    fixed = {node.name for node in graph.inputs if node.outputs[0].type.batch_axis is None}
+    return {name: x if name in fixed else x[:samples] for name, x in inputs.items()}
 
 
 @dataclass(frozen=True)

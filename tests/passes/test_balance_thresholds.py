@@ -191,9 +191,9 @@ def test_maximum_thresholds_are_above_percentiles_and_fire_less() -> None:
 
 def test_what_it_needs_is_told() -> None:
     program, context = started(random_net(0))
-    with pytest.raises(UsageError, match="needs calibration data and the analog network"):
+    with pytest.raises(UsageError, match="needs calibration data and the network as it was"):
         applied("balance-thresholds", program, Context(reference=context.reference))
-    with pytest.raises(UsageError, match="needs calibration data and the analog network"):
+    with pytest.raises(UsageError, match="needs calibration data and the network as it was"):
         applied("balance-thresholds", program, Context(calibration=context.calibration))
 
 

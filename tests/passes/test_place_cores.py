@@ -12,6 +12,7 @@ from spikec.ir.edit import copied
 from spikec.ir.verify import verify
 from spikec.passes.place_cores import PlaceCores
 from spikec.pipeline import Context
+from spikec.runtime.feed import recorded
 from spikec.target import Placement, placement_of
 from tests.passes.helpers import applied
 from tests.passes.whole_nets import Whole, assert_same_events, trains
@@ -54,7 +55,7 @@ def test_the_placement_is_saved_with_the_graph(tmp_path: Path) -> None:
 
 def test_events_of_samples_weigh_the_messages() -> None:
     graph = applied("legalise-neurons{target=loihi1}", net())
-    measured = placed(graph, Context(calibration=trains(graph), steps=9))
+    measured = placed(graph, Context(calibration=recorded(graph, trains(graph)), steps=9))
     assert measured.measured
     assert not placed(graph).measured
 

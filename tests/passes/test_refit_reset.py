@@ -14,6 +14,7 @@ from spikec.ir.ops import Reset
 from spikec.passes.refit_reset import RefitReset
 from spikec.pipeline import Context
 from spikec.runtime import run
+from spikec.runtime.feed import recorded
 from tests.passes.conftest import Golden
 from tests.passes.helpers import applied, calibration, mlp
 from tests.passes.whole_nets import Whole
@@ -67,7 +68,7 @@ def test_whole_thresholds_stay_whole() -> None:
     net = Whole(6)
     graph = net.done(net.neuron(net.linear(net.x, 5), 7, name="a"))
     inputs = {"x": np.random.default_rng(0).integers(0, 2, (9, 3, 6)).astype(np.float32)}
-    context = Context(calibration=inputs, steps=9)
+    context = Context(calibration=recorded(graph, inputs), steps=9)
     with pytest.raises(UsageError):
         RefitReset()(copied(graph), Context())
     after = copied(graph)
