@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from spikec.target import Target
 
 AUTO, TRAINED = "auto", "trained"
+ON_TRIAL = "on_trial"
+"""who hears of a search"""
 
 
 def import_model(model: Any, example_input: Any = None, *, name: str = "", **options: Any) -> Graph:
@@ -108,8 +110,7 @@ def convert(
     if wish is not None and graph.stage is Stage.ANALOG:
         return _search(graph, data, wish)
     if wish is not None:
-        recipe = TRAINED
-        check_fixed(recipe, steps, search)
+        recipe = _unsearched(search)
     request = Request(read_recipe(recipe, graph.stage), check_steps(steps), **made)
     return convert_graph(graph, data, request, pass_by_name, on_step, on_part)
 
@@ -129,6 +130,17 @@ def _search(graph: Graph, data: Data | None, wish: Wish) -> Program:
     from spikec.search.search import Search
 
     return Search.of(graph, data, wish, pass_by_name).run()
+
+
+def _unsearched(search: Mapping[str, Any]) -> str:
+    """Give the recipe of a network that was trained spiking; refuse wishes that it cannot have."""
+    given = [name for name, value in search.items() if value is not None and name != ON_TRIAL]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} for a network that was trained spiking",
+            expected="none of these: it stays what it is, and nothing is searched",
+        )
+    return TRAINED
 
 
 def check_wish(steps: int | None, search: Mapping[str, Any], **made: Any) -> Wish:

@@ -202,7 +202,7 @@ def test_recipes_are_for_networks_of_one_stage() -> None:
         UsageError, match="'trained' is for spiking networks, and this one is analog"
     ):
         spikec.convert(mlp(3, 4, 2), X, 4, "trained")
-    with pytest.raises(UsageError, match="max_drop with recipe 'trained'"):
+    with pytest.raises(UsageError, match="max_drop for a network that was trained"):
         spikec.convert(program.graph, X, 4, max_drop=1.0)
     with pytest.raises(UsageError, match="steps = None"):
         spikec.convert(program.graph, X)

@@ -30,8 +30,9 @@ from spikec.data import read_data
 from spikec.diagnosis.codes import READINGS, Reading
 from spikec.diagnosis.parts import Answers, Diagnosis, Sums
 from spikec.diagnosis.units import QUANTA, Units, units_of
+from spikec.errors import UsageError
 from spikec.evaluation import check_memory
-from spikec.ir import Editor, Graph, Node, Op, Sizes, T, Value
+from spikec.ir import Editor, Graph, Node, Op, Sizes, Stage, T, Value
 from spikec.ir.edit import copied
 from spikec.ir.op import Family
 from spikec.ir.ops import LastStep
@@ -103,6 +104,11 @@ def diagnose(
 ) -> Diagnosis:
     """Run all samples through the program and the network; labels are not needed."""
     check_memory(memory)
+    if program.reference.stage is not Stage.ANALOG:
+        raise UsageError(
+            "a network that was trained spiking has no analog activations to be held against",
+            expected="a program that was converted",
+        )
     samples = read_data(data)
     layers, omitted = _layers(program)
     probe = _Probe(program.graph, layers)

@@ -9,17 +9,19 @@ from types import TracebackType
 import torch
 from torch import fx
 
+from spikec import nn
 from spikec.ir.location import Location
 
 _FRAME = re.compile(r'File "(?P<file>[^"\n]+)", line (?P<line>\d+)')
 _TORCH = f"{Path(torch.__file__).parent}/"
 _FOREIGN_TORCH = re.compile(r"(^|/)(site|dist)-packages/torch/|^torch/|^<")
 """Torch as installed where an archive was written; generated code (``<eval_with_key>``)."""
+_OURS = (Path(__file__).resolve().parent, Path(nn.__file__).resolve().parent)
 _CALL = re.compile(r"@\d+")
 
 
 def location_of(node: fx.Node) -> Location:
-    """Give module path, and the innermost frame outside torch itself."""
+    """Give module path, and the innermost frame outside torch and ``spikec.nn``."""
     file, line = user_frame(node.meta.get("stack_trace") or "")
     return Location.at(module=module_path(node), file=file, line=line)
 
@@ -40,13 +42,13 @@ def module_class(node: fx.Node) -> str:
 
 
 def user_frame(trace: str) -> tuple[str, int]:
-    """Give file and line of the innermost frame of a printed trace that is not torch's.
+    """Give file and line of the innermost frame of a printed trace that is the user's.
 
     >>> user_frame('File "net.py", line 3, in forward')
     ('net.py', 3)
     """
     for match in reversed(list(_FRAME.finditer(trace))):
-        if not _is_torch(match["file"]):
+        if not (_is_torch(match["file"]) or _is_ours(match["file"])):
             return _shown(match["file"]), int(match["line"])
     return "", 0
 
@@ -68,7 +70,8 @@ def _is_torch(file: str) -> bool:
 
 
 def _is_ours(file: str) -> bool:
-    return Path(file).resolve().parent == Path(__file__).resolve().parent
+    """Tell whether a file is the importer's, or a module of spikec.nn."""
+    return Path(file).resolve().parent in _OURS
 
 
 def _shown(file: str) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import spikec
-from spikec.errors import UnsupportedModel
+from spikec.errors import UnsupportedModel, UsageError
 from spikec.ir import Stage
 from spikec.nn import IF, Direct, GivesTime, Stepwise, steps
 from spikec.nn.library import OPERATORS
@@ -207,3 +207,18 @@ def test_what_depends_on_the_number_of_steps_is_refused(
 ) -> None:
     with pytest.raises(UnsupportedModel, match=told):
         spikec.import_model(Reduced(how).eval(), torch.randn(6, 3))
+
+
+def test_places_are_in_the_users_source() -> None:
+    graph = spikec.import_model(Reduced(lambda y: y[-1]).eval(), torch.randn(6, 3))
+    neuron = next(node for node in graph if node.fires)
+    assert "layers.2" in str(neuron.location)
+    assert "test_operators.py" in str(neuron.location)
+    assert not any("spikec/nn" in str(node.location) for node in graph)
+
+
+def test_layers_of_trained_networks_are_not_diagnosed() -> None:
+    x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    program = spikec.convert(Reduced(lambda y: y[-1]).eval(), x, 5)
+    with pytest.raises(UsageError, match="trained spiking has no analog"):
+        program.diagnose(x)
