@@ -63,13 +63,18 @@ class Settings:
         more = {"code": self.code, "delay": self.delay, **self.options}
         return spikec.zoo.build(self.network, **common, steps=steps, **more)
 
+    def kept(self, folder: Path | None, name: str) -> dict[str, Any]:
+        """Say where a training keeps its standing, and whether it goes on from there."""
+        path = None if folder is None else folder / name
+        resume = self.resume and path is not None and path.exists()
+        return {"seed": self.seed, "device": self.device, "checkpoint": path, "resume": resume}
+
 
 def trained_analog(
     settings: Settings, images: Images, folder: Path | None = None, progress: Progress = silent
 ) -> nn.Module:
     """Train the analog network on images in blocks: SGD, the rate along a cosine."""
     model: nn.Module = settings.build(images, None)
-    kept = None if folder is None else folder / "analog.checkpoint"
     spikec.fit(
         model,
         images.train,
@@ -79,11 +84,8 @@ def trained_analog(
         optimiser="sgd",
         weight_decay=1e-4,
         clip=1.0,
-        seed=settings.seed,
-        checkpoint=kept,
-        resume=settings.resume and kept is not None and kept.exists(),
-        device=settings.device,
         progress=progress("training the analog network"),
+        **settings.kept(folder, "analog.checkpoint"),
     )
     return model.cpu()
 
@@ -109,14 +111,12 @@ def tuned(
     **options: Any,
 ) -> spikec.Program:
     """Fine-tune through time: cross-entropy of the summed output, the linear surrogate, Adam."""
-    kept = None if folder is None else folder / "spiking.checkpoint"
-    magnitude = _magnitude(program)
     return spikec.finetune(
         program,
         images.train,
         epochs=settings.epochs,
         batch=settings.batch,
-        rate=settings.rate / magnitude,
+        rate=settings.rate / _magnitude(program),
         schedule="constant",
         halve_every=5,
         weight_decay=5e-4,
@@ -124,11 +124,8 @@ def tuned(
         learn=("weights",),
         distill=0.0,
         features=0.0,
-        seed=settings.seed,
-        checkpoint=kept,
-        resume=settings.resume and kept is not None and kept.exists(),
-        device=settings.device,
         progress=progress("fine-tuning the spiking network"),
+        **settings.kept(folder, "spiking.checkpoint"),
         **{"dropout": 0.2, **options},
     )
 
