@@ -63,7 +63,7 @@ class _Copy:
         for node in self.graph:
             if isinstance(node.op, Reshape):
                 self.known[node.outputs[0]] = self._reshaped(node, node.op)
-            elif not self._is_copied_apart(node):
+            elif not self._copy_apart(node):
                 self._keep(node, node.op, [self._as_it_was(value) for value in node.inputs])
         return self.edit.graph
 
@@ -76,7 +76,7 @@ class _Copy:
             operand = self._as_it_was(node.inputs[0])
         return self.edit.add(Reshape(dims), operand, name=node.name, location=node.location)
 
-    def _is_copied_apart(self, node: Node) -> bool:
+    def _copy_apart(self, node: Node) -> bool:
         """Try a node on operands whose steps stand apart; tell whether it gives what it gave."""
         operands = [self.known[value] for value in node.inputs]
         if all(

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
         first = measured(program, images)
         best = tuned(settings, images, program, out, bar)
     told: dict[str, Any] = {"converted": first, "fine-tuned": measured(best, images)}
-    best.save(out / "program.spk")
+    replace(best, preprocess=images.preprocess).save(out / "program.spk")
     with open(out / "epochs.jsonl", "w", encoding="utf-8") as log:
         log.writelines(json.dumps(r) + "\n" for r in best.record["finetune"]["history"])
     best.report(out / "report.html", images.test)

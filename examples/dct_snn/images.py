@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from numpy.typing import NDArray
 
-from spikec.data import checked_labels, read_data
-from spikec.errors import DataError
+from spikec.data import Preprocess, checked_labels, read_data
+from spikec.errors import DataError, UsageError
 
 DIGITS = "digits"
 TEST_DIGITS = 360
@@ -26,6 +26,8 @@ class Images:
     train: tuple[NDArray[Any], NDArray[Any]]
     test: tuple[NDArray[Any], NDArray[Any]]
     classes: int
+    preprocess: Preprocess
+    """what has been done to them: a program that is saved does it to what is in the file"""
 
     @property
     def channels(self) -> int:
@@ -41,20 +43,24 @@ class Images:
 
 def load_images(source: str, contrast: float = 1.0) -> Images:
     """Read ``digits``, or FILE.npz with train_x, train_y, test_x, test_y; ``contrast`` scales."""
+    if not 0 < contrast < np.inf:
+        raise UsageError(f"a contrast of {contrast}", expected="a number above 0")
     if source == DIGITS:
-        parts = _digits()
+        parts, largest = _digits(), 1.0
     else:
         parts = tuple(_part(f"{source}:{name}") for name in ("train", "test"))
+        largest = 255.0 if parts[0][0].dtype == np.uint8 else 1.0
+    preprocess = Preprocess(1 / largest, (0.5,), (0.5 / contrast,))
     classes = int(max(y.max() for _, y in parts)) + 1
-    train, test = ((x * np.float32(contrast), y) for x, y in parts)
-    return Images(train, test, classes)
+    train, test = ((preprocess(x), y) for x, y in parts)
+    return Images(train, test, classes, preprocess)
 
 
 def _digits() -> tuple[tuple[NDArray[Any], NDArray[Any]], ...]:
     from sklearn.datasets import load_digits
 
     found = load_digits()
-    small = torch.from_numpy(found.images.astype(np.float32) / 8 - 1)[:, None]
+    small = torch.from_numpy(found.images.astype(np.float32) / 16)[:, None]
     x = F.interpolate(small, (SIDE, SIDE), mode="bilinear", align_corners=False).numpy()
     order = np.random.default_rng(0).permutation(len(x))
     x, y = x[order], found.target[order].astype(np.int64)
@@ -73,5 +79,4 @@ def _part(source: str) -> tuple[NDArray[Any], NDArray[Any]]:
     if data.labels is None:
         raise DataError("images without labels", where=source, expected="an array y")
     labels = checked_labels(data, int(data.labels.max()) + 1)
-    scale = np.float32(255 if x.dtype == np.uint8 else 1)
-    return (x.astype(np.float32) / scale - np.float32(0.5)) / np.float32(0.5), labels
+    return x, labels
