@@ -98,7 +98,6 @@ def refusal(node: Node) -> Problem:
 _OTHERWISE = "convert with another recipe, or change the network"
 _MAXIMA: tuple[type[Op], ...] = (*MAXIMUM, ops.CumulativeSum, ops.Difference)
 _REMEDIES: Mapping[tuple[type[Op], ...], str] = {
-    (ops.Cycle,): "an encoder is for the host: export the program that Program.split_encoder gives",
     _MAXIMA: "average instead: convert with the recipe's option average-pools=true",
     (ops.Mul,): "no product of two signals: convert a network without gates",
 }

@@ -26,7 +26,7 @@ Needed: lava-nc 0.10.0, NumPy, SciPy{more}. `spikec lava-setup` makes such an en
 `samples.npz` holds {inputs}, samples on the first axis, preprocessed as
 `(scale · x - mean) / std` with {preprocess}. `results.npz` gets `spikes/LAYER`
 [samples, steps, neurons], values of events, and `outputs/NAME`, the estimates after each step.
-
+{encoder}
 Samples run back to back, {period} steps each. A connection of Lava takes one step, so layers lag
 behind ({latency} steps at most); each layer starts anew when its part of a sample begins, and
 events of shorter paths wait (`lag`). What is written down is shifted back: step t is step t of the
@@ -34,8 +34,19 @@ program.
 {reasons}"""
 
 
+ENCODER = """
+What it holds are events: `encoder.spk` makes them of inputs that are preprocessed so, [steps,
+samples, ...]. `spikec verify` does that; by hand, with `store` of `spikec.ir` and `run` of
+`spikec.runtime`: `run(store.load_all("encoder.spk")[0]["program"], x, "layerwise", steps=T)`.
+"""
+
+
 def readme(
-    source: Deployable, network: Mapping[str, Any], reasons: Mapping[str, Sequence[str]]
+    source: Deployable,
+    network: Mapping[str, Any],
+    reasons: Mapping[str, Sequence[str]],
+    *,
+    encoded: bool = False,
 ) -> str:
     """Write it."""
     from spikec import __version__
@@ -49,6 +60,7 @@ def readme(
         more="" if reasons.get("netx") else "; for `--way netx` h5py and lava-dl 0.6.0",
         inputs=", ".join(shapes),
         preprocess=json.dumps(dict(source.preprocess)),
+        encoder=ENCODER if encoded else "",
         period=network["period"],
         latency=network["latency"],
         reasons="".join(_missing(way, why) for way, why in reasons.items() if why),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 from spikec.artifact import Artifact, Recorded
 from spikec.backends.lava_net.environment import LIMITED, Lava, find
 from spikec.backends.lava_net.types import stored_type
+from spikec.backends.lava_net.writing import ENCODER
 from spikec.errors import ToolFailed, UsageError
 from spikec.executor import run_child, time_limit
-from spikec.ir import Sizes, TensorType
+from spikec.ir import Sizes, TensorType, store
 from spikec.ir.layout import folded, unfolded
+from spikec.runtime import trace
+from spikec.runtime.feed import told_steps
 
 Numbers = NDArray[Any]
 LIMIT = "SPIKEC_LAVA_LIMIT"
@@ -44,6 +48,7 @@ def run(
             remedy="; ".join(artifact.manifest["reasons"].get(way, ())),
         )
     lava, network = find(python), artifact.manifest["network"]
+    inputs, encoded = encoded_by(artifact.folder, inputs, network["steps"])
     seconds = time_limit(LIMIT, limit, SECONDS)
     samples, sizes = given_samples(network, inputs)
     with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +59,26 @@ def run(
             values = dict(found)
     tool = f"lava-nc {lava.version}"
     tool = f"lava-dl {lava.netx} on {tool}" if way == "netx" else tool
-    return recorded(network, values, sizes, tool)
+    return with_events(encoded, recorded(network, values, sizes, tool))
+
+
+def with_events(encoded: Mapping[str, Numbers], found: Recorded) -> Recorded:
+    """Add the events of the encoder's own neurons."""
+    return replace(found, spikes={**encoded, **found.spikes})
+
+
+def encoded_by(
+    folder: Path, inputs: Mapping[str, Numbers], steps: int
+) -> tuple[Mapping[str, Numbers], Mapping[str, Numbers]]:
+    """Run the encoder, where the export has one: give what Lava reads, and its neurons' events."""
+    path = folder / ENCODER
+    if not path.is_file():
+        return inputs, {}
+    encoder = store.load_all(path)[0][store.MAIN]
+    names = [node.name for node in encoder if node.fires]
+    seen = trace(encoder, dict(inputs), "layerwise", record=names, steps=told_steps(encoder, steps))
+    read = (node.inputs[0].producer.name for node in encoder.outputs)
+    return dict(zip(read, seen.outputs, strict=True)), seen.values
 
 
 def given_samples(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,14 @@ from spikec.backends.lava_net.plan import Connection, Current, HostNode, Layer, 
 from spikec.backends.lava_net.reading import read
 from spikec.backends.lava_net.readme import readme
 from spikec.backends.lava_net.types import described
+from spikec.ir import store
 from spikec.ir.layout import unit_shape
+from spikec.pipeline.host import apart_from_encoder
 from spikec.target.timing import depths
 
 Numbers = NDArray[Any]
+ENCODER = "encoder.spk"
+"""the graph that makes events of inputs, which spikec runs: Lava reads its events"""
 FLOAT, FIXED, NETX = "float", "fixed", "netx"
 PAYLOAD = Path(__file__).parent / "payload"
 """files that are copied into each export; they are never imported here"""
@@ -29,20 +34,27 @@ PAYLOAD = Path(__file__).parent / "payload"
 
 def write(source: Deployable, folder: Path) -> Mapping[str, Any]:
     """Write all files; give the manifest's own part."""
+    parts = apart_from_encoder(source.graph)
+    if parts is not None:
+        encoder, rest = parts
+        store.save_all({store.MAIN: encoder}, folder / ENCODER)
+        source = replace(source, graph=rest)
     plan = read(source)
     found = netx.fit(plan)
     kept = {FIXED: whole.reasons(plan), NETX: found.reasons}
     ways = [FLOAT, *(way for way, why in kept.items() if not why)]
-    store = _Store()
-    network = store.network(plan)
+    arrays = _Store()
+    network = arrays.network(plan)
     if not found.reasons:
         netx.write(found, folder / "net.net")
         network["netx"] = netx.description(found)
-    np.savez(folder / "weights.npz", **store.arrays)
+    np.savez(folder / "weights.npz", **arrays.arrays)
     shutil.copytree(
         PAYLOAD, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*")
     )
-    (folder / "README.md").write_text(readme(source, network, kept), "utf-8")
+    (folder / "README.md").write_text(
+        readme(source, network, kept, encoded=parts is not None), "utf-8"
+    )
     return {
         "ways": ways,
         "reasons": {way: list(why) for way, why in kept.items() if why},

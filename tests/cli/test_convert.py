@@ -176,7 +176,7 @@ MISTAKES = [
     ([*CONVERT, *OUT, "--data", "wrong.npz"], "3"),
     ([*CONVERT, *OUT, "--data", "black.npz"], "one number only"),
     (["convert", "nets:smooth", *CONVERT[2:], *OUT], "2 nodes of"),
-    (["convert", "made.spk", *CONVERT[2:], *OUT], "a spiking graph already"),
+    (["convert", "made.spk", *CONVERT[2:], *OUT], "is for analog networks"),
     (["convert", "nett.onnx", *CONVERT[2:], *OUT], "did you mean net.onnx?"),
     (["eval", "made.spk"], "--data"),
     (["eval", "made.spk", "--data", "labels.npz"], "0..2, as the network has 3 outputs"),

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import spikec
-from spikec.errors import UnsupportedModel, UsageError
+from spikec.errors import UsageError
+from spikec.ir import store
 from spikec.runtime import run
 from spikec.zoo import build
 
@@ -51,16 +52,20 @@ def test_tools_send_the_same_events(program: spikec.Program, x: np.ndarray, tool
 
 
 def test_lava_runs_the_network_behind_the_encoder(
-    program: spikec.Program, x: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    program: spikec.Program, x: np.ndarray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if not {"SPIKEC_LAVA_HOME", "SPIKEC_LAVA_PYTHON"} & set(os.environ):
         monkeypatch.setenv("SPIKEC_LAVA_HOME", str(Path(sys.prefix) / "lava"))
-    with pytest.raises(UnsupportedModel, match="split_encoder"):
-        program.verify("lava_net", x)
-    encoder, rest = program.split_encoder()
-    events = run(encoder, x, "layerwise", steps=STEPS)
-    found = rest.verify("lava_net", events)
+    made = program.export("lava_net", tmp_path / "made")
+    found = program.verify("lava_net", x, made)
     assert found.ok, str(found)
+    assert found.compared[0].layers == 3  # the encoder's among them
+    assert "encoder.spk" in (tmp_path / "made" / "README.md").read_text("utf-8")
+    encoder, rest = program.split_encoder()
+    (stored,) = store.load_all(tmp_path / "made" / "encoder.spk")[0].values()
+    events, again = (run(one, x, "layerwise", steps=STEPS) for one in (encoder, stored))
+    np.testing.assert_array_equal(events, again)
+    assert rest.verify("lava_net", events).ok
 
 
 def test_a_network_without_an_encoder_is_not_split() -> None:

@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.artifact import Artifact, Recorded
-from spikec.backends.lava_net.running import given_samples, recorded
+from spikec.backends.lava_net.running import (
+    encoded_by,
+    given_samples,
+    recorded,
+    with_events,
+)
 from tests.backends.lava_net.payload import clock, equations, host, linear, run_lava
 
 Numbers = NDArray[Any]
@@ -29,8 +34,10 @@ class SimulatedLava:
 
     def run(self, artifact: Artifact, inputs: Mapping[str, Numbers], way: str) -> Recorded:
         network = artifact.manifest["network"]
+        inputs, encoded = encoded_by(artifact.folder, inputs, network["steps"])
         samples, sizes = given_samples(network, inputs)
-        return recorded(network, simulate(artifact.folder, samples), sizes, "NumPy")
+        found = recorded(network, simulate(artifact.folder, samples), sizes, "NumPy")
+        return with_events(encoded, found)
 
 
 def simulate(folder: Path, inputs: Mapping[str, Numbers]) -> dict[str, Numbers]:
