@@ -256,6 +256,10 @@ class Call:
         self.order = tuple(self.operator.arguments)
         self.defined = _DEFINED[type(op)]
 
+    def __reduce__(self) -> tuple[type[Call], tuple[Op]]:
+        """Let modules be copied and pickled: all but the op is made anew."""
+        return Call, (self.op,)
+
     def __call__(
         self, x: Tensor, tensors: Mapping[str, Tensor] | None = None, **others: object
     ) -> Tensor:

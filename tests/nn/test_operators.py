@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -121,6 +123,16 @@ def test_torch_finds_nothing_wrong(name: str) -> None:
     for target, args in calls:
         copies = tuple(a.detach().clone() if isinstance(a, Tensor) else a for a in args)
         torch.library.opcheck(target, copies)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_modules_are_copied_and_pickled(name: str) -> None:
+    model, x = Convolved(name).eval(), example(name)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other(x), model(x))
+        with torch.no_grad():
+            other.scale.add_(1)
+        assert not torch.equal(other.scale, model.scale)
 
 
 def test_steps_of_an_encoder_are_those_asked_for() -> None:
