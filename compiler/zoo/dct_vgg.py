@@ -18,6 +18,7 @@ from spikec.nn import (
     Direct,
     GivesTime,
     Latency,
+    MeanReadout,
     Phase,
     Poisson,
     YCbCr,
@@ -50,6 +51,8 @@ CODES: Mapping[str, Callable[[int], nn.Module]] = {
 }
 """what DCT-SNN is compared with: each shows the same image in blocks"""
 DCT = "dct"
+READOUTS: Mapping[str, Callable[[], nn.Module]] = {"sum": Accumulator, "mean": MeanReadout}
+"""what becomes of the last layer's currents"""
 
 
 class DctAnalog(nn.Module):
@@ -78,6 +81,8 @@ class DctAnalog(nn.Module):
 class DctNet(nn.Module):
     """LIF neurons with soft reset behind an encoder; gives u[t] = u[t-1] + W s[t], by step.
 
+    With ``readout="mean"`` it gives u[t] / t, which a host can do where a tool cannot integrate.
+
     ``code`` is ``dct``, or one of those that DCT-SNN is compared with; ``options`` are those of
     :class:`spikec.nn.DctEncoder` (frequencies, order).
     """
@@ -93,9 +98,12 @@ class DctNet(nn.Module):
         code: str = DCT,
         leak: float = LEAK,
         delay: int = 1,
+        readout: str = "sum",
         **options: Any,
     ) -> None:
         super().__init__()
+        if readout not in READOUTS:
+            raise UsageError(f"readout {readout!r}", expected=" or ".join(READOUTS))
         if code != DCT and (code not in CODES or options):
             known = ", ".join((DCT, *CODES))
             told = f"{code!r} with {', '.join(options)}" if options else repr(code)
@@ -113,7 +121,7 @@ class DctNet(nn.Module):
             self.blocks, self.encoder = blocks, CODES[code](steps)
         shape = _in_blocks(shape, blocks)
         self.layers = spiking_layers(plan, shape, lambda: LIF(leak=leak, delay=delay))
-        self.readout = Accumulator()
+        self.readout = READOUTS[readout]()
 
     @torch.no_grad()
     def calibrate(self, x: Tensor) -> None:

@@ -90,6 +90,14 @@ def test_colours_become_luminance_and_chrominance() -> None:
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_the_mean_is_the_sum_by_the_steps() -> None:
+    total, mean = spiking(), spiking(readout="mean")
+    copy_weights(total, mean)
+    counts = torch.arange(1.0, 5).reshape(-1, 1, 1)
+    with torch.no_grad():
+        torch.testing.assert_close(mean(images()), total(images()) / counts)
+
+
 def balanced(x: torch.Tensor, **options: Any) -> spikec.Program:
     torch.manual_seed(1)
     return spikec.convert(spiking(steps=16), x, 16, f"balanced{{{options.get('text', '')}}}")
@@ -125,5 +133,7 @@ def test_unknown_names_are_told() -> None:
         build("dct_vgg5", **SMALL, steps=4, code="poison")
     with pytest.raises(UsageError, match="options are those of dct alone"):
         build("dct_vgg5", **SMALL, steps=4, code="poisson", order="cyclic")
+    with pytest.raises(UsageError, match="readout 'last'"):
+        build("dct_vgg5", **SMALL, steps=4, readout="last")
     with pytest.raises(UsageError, match="32 pixels or more"):
         build("dct_vgg13", **SMALL)
