@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def recipes(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -> None:
     """List the recipes with what they need and their options."""
     from spikec.api import recipes as known
+    from spikec.pipeline.recipes_trained import TRAINED
 
     screen = Screen(as_json=as_json, quiet=quiet)
     rows = [document(recipe) for recipe in known().values()]
@@ -32,6 +33,8 @@ def recipes(as_json: Json = False, quiet: Quiet = False, debug: Debug = False) -
         table.add_row(row["name"], row["about"], row["needs"], options)
     screen.show(table)
     screen.say("Give options in braces: --recipe 'percentile{p=99.5,per=channel}'")
+    for recipe in TRAINED.values():
+        screen.say(f"For networks that were trained spiking: {recipe.name}, {recipe.about}")
 
 
 def document(recipe: type[Recipe]) -> dict[str, Any]:
