@@ -97,8 +97,7 @@ class Data:
 
         Floats and pixels (bytes) come as float32, as networks want them; other integers stay.
         """
-        arrays = [preprocess(array[:2]) for array in self.inputs.values()]
-        return tuple(x.astype(np.float32) if _is_real(x) else x for x in arrays)
+        return tuple(as_network_input(preprocess(array[:2])) for array in self.inputs.values())
 
     def first(self, count: int) -> Data:
         """Give the first samples."""
@@ -203,6 +202,11 @@ def _joined(batches: Sequence[Data]) -> Data:
     if labels and len(labels) != len(batches):
         raise DataError("some batches have labels and some have none")
     return Data(inputs, np.concatenate(labels) if labels else None)
+
+
+def as_network_input(x: Numbers) -> Numbers:
+    """Give floats and pixels (bytes) as float32; other integers stay."""
+    return x.astype(np.float32) if _is_real(x) else x
 
 
 def _is_real(x: Numbers) -> bool:

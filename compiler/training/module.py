@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from spikec.data import Data, checked_labels, read_data
+from spikec.data import Data, as_network_input, checked_labels, read_data
 from spikec.errors import UsageError
 from spikec.training import checkpoint
 from spikec.training.finetune import Hooks, checked_device, split
@@ -113,8 +113,15 @@ def _optimiser(parameters: list[nn.Parameter], options: FitOptions) -> torch.opt
 def _classes(task: ModuleTask, data: Data) -> int:
     """Ask the module how many classes it tells apart."""
     task.model.eval()
-    with torch.no_grad():
-        scores = task.answers(torch.from_numpy(x[:2]).to(task.device) for x in data.inputs.values())
+    try:
+        with torch.no_grad():
+            scores = task.answers(x[:2].to(task.device) for x in _tensors(data).values())
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        shapes = ", ".join(str(list(x.shape)) for x in data.inputs.values())
+        raise UsageError(
+            f"the module does not take samples of shape {shapes}: {error}",
+            expected="inputs that its forward accepts, samples first",
+        ) from error
     if not isinstance(scores, Tensor) or scores.dim() not in (2, 3):
         shape = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise UsageError(
@@ -126,7 +133,12 @@ def _classes(task: ModuleTask, data: Data) -> int:
 
 def _samples(data: Data, classes: int) -> Samples:
     labels = torch.from_numpy(checked_labels(data, classes))
-    return Samples({n: torch.from_numpy(x) for n, x in data.inputs.items()}, labels, None)
+    return Samples(_tensors(data), labels, None)
+
+
+def _tensors(data: Data) -> dict[str, Tensor]:
+    """Give inputs as modules want them: floats and pixels (bytes) as float32."""
+    return {name: torch.from_numpy(as_network_input(x)) for name, x in data.inputs.items()}
 
 
 def _identity(model: nn.Module, samples: Samples, options: FitOptions) -> dict[str, Any]:

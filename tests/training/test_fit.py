@@ -53,6 +53,13 @@ def test_modules_learn(make: Any, optimiser: str) -> None:
     assert best > 0.85
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.uint8])
+def test_numbers_of_other_kinds_are_read(kind: type) -> None:
+    scaled = nn.Sequential(nn.Linear(64, 10))
+    history = spikec.fit(scaled, ((16 * X).astype(kind), Y), epochs=3, rate=1e-2)
+    assert history[-1]["validation"] > 0.8
+
+
 def weights(model: nn.Module) -> list[Tensor]:
     return [x.clone() for x in model.state_dict().values()]
 
@@ -134,6 +141,8 @@ def test_labels_and_outputs_are_checked() -> None:
         spikec.fit(analog(), X[TRAIN])
     with pytest.raises(UsageError, match="class scores"):
         spikec.fit(nn.Sequential(nn.Linear(64, 10), nn.Unflatten(1, (1, 2, 5))), (X, Y))
+    with pytest.raises(UsageError, match=r"does not take samples of shape \[\d+, 64\]"):
+        spikec.fit(nn.Linear(63, 10), (X, Y))
     with pytest.raises(UsageError, match="no parameters"):
         spikec.fit(nn.ReLU(), (X, Y))
     with pytest.raises(DataError, match="lower the rate"):
