@@ -49,9 +49,10 @@ def test_dct_snn_comes_from_images_to_an_export(tmp_path: Path) -> None:
     assert told["fine-tuned"]["accuracy"] > 0.95
     assert "0 unequal" in answer.stdout
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"program.spk", "report.html", "epochs.jsonl", "onnx", "result.json"}
-    epochs = (tmp_path / "epochs.jsonl").read_text("utf-8").splitlines()
-    assert [json.loads(line)["epoch"] for line in epochs] == [0, 1, 2]
+    epochs = {"epochs.jsonl", "epochs.svg"}
+    assert left == {"program.spk", "report.html", "onnx", "result.json"} | epochs
+    lines = (tmp_path / "epochs.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [0, 1, 2]
 
 
 def test_dct_snn_learns_from_a_file_and_its_program_reads_that(tmp_path: Path) -> None:

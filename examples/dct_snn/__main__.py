@@ -18,6 +18,8 @@ import spikec
 from examples.dct_snn.images import DIGITS, Images, load_images
 from examples.dct_snn.making import Settings, converted, trained_analog, tuned
 from spikec.errors import SpikecError
+from spikec.report.plots.training import accuracy_by_epoch
+from spikec.report.svg import svg_file
 from spikec.zoo import CODES, NETWORKS
 
 SHOWN = 64
@@ -93,8 +95,9 @@ def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
         best = tuned(settings, images, program, out, bar)
     told: dict[str, Any] = {"converted": first, "fine-tuned": measured(best, images)}
     replace(best, preprocess=images.preprocess).save(out / "program.spk")
-    with open(out / "epochs.jsonl", "w", encoding="utf-8") as log:
-        log.writelines(json.dumps(r) + "\n" for r in best.record["finetune"]["history"])
+    history = best.record["finetune"]["history"]
+    (out / "epochs.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history), "utf-8")
+    (out / "epochs.svg").write_text(svg_file(accuracy_by_epoch(history)), "utf-8")
     best.report(out / "report.html", images.test)
     energy = best.energy(images.test[0])
     told["energy_pj"] = {"spiking": energy.total_pj}
