@@ -48,7 +48,7 @@ def run(
             remedy="; ".join(artifact.manifest["reasons"].get(way, ())),
         )
     lava, network = find(python), artifact.manifest["network"]
-    inputs, encoded = encoded_by(artifact.folder, inputs, network["steps"])
+    inputs, encoded = encoded_by(artifact.folder, inputs, network)
     seconds = time_limit(LIMIT, limit, SECONDS)
     samples, sizes = given_samples(network, inputs)
     with tempfile.TemporaryDirectory() as folder:
@@ -68,17 +68,18 @@ def with_events(encoded: Mapping[str, Numbers], found: Recorded) -> Recorded:
 
 
 def encoded_by(
-    folder: Path, inputs: Mapping[str, Numbers], steps: int
+    folder: Path, inputs: Mapping[str, Numbers], network: Mapping[str, Any]
 ) -> tuple[Mapping[str, Numbers], Mapping[str, Numbers]]:
     """Run the encoder, where the export has one: give what Lava reads, and its neurons' events."""
     path = folder / ENCODER
     if not path.is_file():
         return inputs, {}
-    encoder = store.load_all(path)[0][store.MAIN]
+    encoder, steps = store.load_all(path)[0][store.MAIN], network["steps"]
     names = [node.name for node in encoder if node.fires]
     seen = trace(encoder, dict(inputs), "layerwise", record=names, steps=told_steps(encoder, steps))
     read = (node.inputs[0].producer.name for node in encoder.outputs)
-    return dict(zip(read, seen.outputs, strict=True)), seen.values
+    events = dict(zip(read, seen.outputs, strict=True))
+    return {n: events[n] if n in events else inputs[n] for n in network["inputs"]}, seen.values
 
 
 def given_samples(

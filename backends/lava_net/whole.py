@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spikec.backends.lava_net.paths import is_linear
 from spikec.backends.lava_net.plan import Connection, Layer, Plan
-from spikec.ir import Value, ops
+from spikec.ir import Spikes, TensorType, Value, ops
 
 Numbers = NDArray[Any]
 LARGEST = 2**23 - 1
@@ -57,8 +57,13 @@ def _currents(plan: Plan) -> Iterator[str]:
             if not (whole_value(value, known) and form.whole and is_whole(np.array(part.profile))):
                 yield f"{layer}: the current that the host computes ({value.name}) is not whole"
     for connection in plan.connections:
-        if connection.source in plan.inputs and not plan.inputs[connection.source].is_spikes:
+        if connection.source in plan.inputs and not _comes_whole(plan.inputs[connection.source]):
             yield f"{connection.source}: an input over time that need not be whole"
+
+
+def _comes_whole(kind: TensorType) -> bool:
+    """Tell whether an input over time holds whole numbers: events of a whole amplitude."""
+    return isinstance(kind.signal, Spikes) and is_whole(kind.signal.amplitude.data)
 
 
 def whole_value(value: Value, known: dict[Value, bool]) -> bool:

@@ -36,8 +36,9 @@ def behind(graph: Graph, cut: Partition) -> Graph:
 def apart_from_encoder(graph: Graph) -> tuple[Graph, Graph] | None:
     """Cut behind the encoders: a graph that makes events of the inputs, and one that reads them.
 
-    Encoders are ops that make events of values, and neurons that see an input part by part.  None
-    where there are none, where something else reads the inputs, or neurons that nothing reads.
+    Encoders are ops that make events of values, and neurons that see an input part by part.  Inputs
+    that other nodes read as well are inputs of both.  None where there are no encoders, or neurons
+    that nothing reads.
     """
     sent = [node.outputs[0] for node in graph if encodes(node)]
     if not sent:
@@ -45,13 +46,10 @@ def apart_from_encoder(graph: Graph) -> tuple[Graph, Graph] | None:
     crossing = {value: value.producer.name for value in sent}
     encoder = _part(graph, graph, {}, {name: value for value, name in crossing.items()})
     rest = _part(graph, graph, crossing, {n.name: n.inputs[0] for n in graph.outputs})
-    own = {node.name for node in graph.inputs}
-    read = any(node.outputs[0].users for node in rest.inputs if node.name in own)
-    lost = any(n.fires and n.name not in encoder and n.name not in rest for n in graph)
-    if read or lost:
+    if any(n.fires and n.name not in encoder and n.name not in rest for n in graph):
         return None
     edit = Editor(rest, by="host")
-    for node in [node for node in rest.inputs if node.name in own]:
+    for node in [node for node in rest.inputs if not node.outputs[0].users]:
         edit.remove(node)
     return encoder, rest
 

@@ -34,7 +34,7 @@ class SimulatedLava:
 
     def run(self, artifact: Artifact, inputs: Mapping[str, Numbers], way: str) -> Recorded:
         network = artifact.manifest["network"]
-        inputs, encoded = encoded_by(artifact.folder, inputs, network["steps"])
+        inputs, encoded = encoded_by(artifact.folder, inputs, network)
         samples, sizes = given_samples(network, inputs)
         found = recorded(network, simulate(artifact.folder, samples), sizes, "NumPy")
         return with_events(encoded, found)
