@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spikec.errors import SpikecError, UnsupportedModel
 from spikec.ir import Editor, Graph, Node, Op, Stage, TensorType, Value, ops
-from spikec.ir.dims import Dims, has_time
+from spikec.ir.dims import without_time
 from spikec.ir.op import Family, ScanOp
 from spikec.ir.ops.coding import FromStatic
 from spikec.ir.ops.readout import OverTime
@@ -74,14 +74,10 @@ def _timeless(op: Op) -> Op:
         case ops.Input(type=kind):
             return ops.Input(still(kind))
         case ops.Reshape(dims=dims):
-            return ops.Reshape(_still_dims(dims))
+            return ops.Reshape(without_time(dims))
     return op
 
 
 def still(kind: TensorType) -> TensorType:
     """Give a type without its time axis."""
-    return kind.analog().with_dims(_still_dims(kind.dims))
-
-
-def _still_dims(dims: Dims) -> Dims:
-    return tuple(dim for dim in dims if not has_time(dim))
+    return kind.analog().with_dims(without_time(kind.dims))

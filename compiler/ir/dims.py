@@ -129,6 +129,15 @@ def add(left: Dim, right: Dim) -> Dim | None:
     return _dim(a[0] + b[0], a[1], a[2])
 
 
+def without_time(dims: Dims) -> Dims:
+    """Leave out the axes that hold time.
+
+    >>> print(*without_time((T, B, 3)))
+    B 3
+    """
+    return tuple(dim for dim in dims if not has_time(dim))
+
+
 def has_time(dim: Dim) -> bool:
     """Tell whether the size grows with the number of steps."""
     return isinstance(dim, SymbolicDim) and dim.time > 0

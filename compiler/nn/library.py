@@ -20,8 +20,7 @@ import torch
 from torch import Tensor
 
 from spikec.ir import Array, Op, ops
-from spikec.ir.op import ScanOp
-from spikec.runtime.bptt.encode import encoded
+from spikec.runtime.bptt.encode import ENCODERS
 from spikec.runtime.bptt.network import SCANS, in_turn
 from spikec.runtime.bptt.neurons import Setting
 from spikec.runtime.gradient import Parameters
@@ -141,10 +140,6 @@ def _cycle(op: ops.Cycle, x: Tensor, setting: Setting, steps: int) -> Tensor:
     return in_turn(op, x, steps).contiguous()
 
 
-def _encode(op: ScanOp, x: Tensor, setting: Setting, steps: int) -> Tensor:
-    return encoded(op, x, setting)
-
-
 OPERATORS: Mapping[type[Op], Operator] = {
     one.kind: one
     for one in (
@@ -153,10 +148,7 @@ OPERATORS: Mapping[type[Op], Operator] = {
         Operator(ops.Repeat, _repeat, gives_time=True),
         Operator(ops.Impulse, _impulse, gives_time=True),
         Operator(ops.Cycle, _cycle, gives_time=True),
-        *(
-            Operator(kind, _encode, smooth=False)
-            for kind in (ops.Poisson, ops.Latency, ops.Phase, ops.Burst, ops.DeltaEncode)
-        ),
+        *(Operator(kind, _scan, smooth=False) for kind in ENCODERS),
     )
 }
 

@@ -40,12 +40,12 @@ def apart_from_encoder(graph: Graph) -> tuple[Graph, Graph] | None:
     that other nodes read as well are inputs of both.  None where there are no encoders, or neurons
     that nothing reads.
     """
-    sent = [node.outputs[0] for node in graph if encodes(node)]
+    sent = {node.name: node.outputs[0] for node in graph if encodes(node)}
     if not sent:
         return None
-    crossing = {value: value.producer.name for value in sent}
-    encoder = _part(graph, graph, {}, {name: value for value, name in crossing.items()})
-    rest = _part(graph, graph, crossing, {n.name: n.inputs[0] for n in graph.outputs})
+    encoder = _part(graph, graph, {}, sent)
+    given = {value: name for name, value in sent.items()}
+    rest = _part(graph, graph, given, {n.name: n.inputs[0] for n in graph.outputs})
     if any(n.fires and n.name not in encoder and n.name not in rest for n in graph):
         return None
     edit = Editor(rest, by="host")

@@ -13,10 +13,10 @@ import torch
 
 from spikec.calibrate import blocks
 from spikec.data import checked_labels, read_data
-from spikec.energy.twin import still
 from spikec.errors import DataError, UsageError
 from spikec.evaluation import answers
 from spikec.ir import Graph
+from spikec.ir.dims import without_time
 from spikec.ir.printer import fingerprint
 from spikec.program import Program
 from spikec.runtime.bptt import check_differentiable
@@ -127,7 +127,7 @@ def _samples(program: Program, data: object, options: Options) -> Samples:
 
 
 def _classes(graph: Graph) -> int:
-    dims = still(graph.outputs[0].inputs[0].type).dims
+    dims = without_time(graph.outputs[0].inputs[0].type.dims)
     if len(dims) != 2 or not isinstance(dims[1], int):
         raise UsageError(
             f"the network gives {graph.outputs[0].inputs[0].type}",
