@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from spikec.backends.onnx_graph.rule import Call, Rule
-from spikec.ir import ops
+from spikec.ir import Array, ops
 from spikec.ir.ops.readout import OverTime
 
 
@@ -76,6 +76,20 @@ def and_over(op: ops.AndOverTime, call: Call) -> str:
     return call.scope("ReduceMin", call.x, axes, keepdims=0)
 
 
+def time_mix(op: ops.TimeMix, call: Call) -> str:
+    """Windows of steps times the weight."""
+    s, dims = call.scope, call.inputs[0].dims
+    axis, (out, window) = call.inputs[0].rank + op.axis, op.weight.shape
+    steps = dims[axis]
+    assert isinstance(steps, int)
+    last = [*(i for i in range(len(dims)) if i != axis), axis]
+    rest = tuple(dims[i] for i in last[:-1])
+    windows = call.reshaped(s("Transpose", call.x, perm=last), (*rest, steps // window, window))
+    mixed = s("MatMul", windows, call.weight(Array(op.weight.data.T)))
+    joined = call.reshaped(mixed, (*rest, steps // window * out))
+    return s("Transpose", joined, perm=[last.index(i) for i in range(len(dims))])
+
+
 def haar(op: ops.Haar, call: Call) -> tuple[str, ...]:
     """Sums and differences of neighbours, divided by √2."""
     s, axis, x = call.scope, op.axis, call.x
@@ -107,6 +121,7 @@ RULES: Mapping[type[ops.Op], Rule] = {
     ops.SumOverTime: sum_over,
     ops.MeanOverTime: mean_over,
     ops.AndOverTime: and_over,
+    ops.TimeMix: time_mix,
     ops.Haar: haar,
     ops.HaarInverse: haar_inverse,
 }

@@ -32,6 +32,12 @@ def phase_scale(op: ops.PhaseScale, at: Step) -> tuple[Named, str]:
     return {}, at("Mul", at.x, weight)
 
 
+def step_scale(op: ops.StepScale, at: Step) -> tuple[Named, str]:
+    """The weights of this step."""
+    weight = at("Gather", at.get("weights"), at.phase(len(op.weights.data)), axis=0)
+    return {}, at("Mul", at.x, weight)
+
+
 def delay(op: ops.Delay, at: Step) -> tuple[Named, str]:
     """A queue of ``steps`` values."""
     queue = [at.state[f"waiting{i}"] for i in range(op.steps)]
@@ -125,6 +131,7 @@ RULES: Mapping[type[ops.Op], ScanRule] = {
     ops.Difference: ScanRule(difference, states=lambda op: _zero("last")),
     ops.TimeScale: ScanRule(time_scale, timed=True),
     ops.PhaseScale: ScanRule(phase_scale, timed=True),
+    ops.StepScale: ScanRule(step_scale, timed=True),
     ops.Delay: ScanRule(delay, states=lambda op: _zero(*(f"waiting{i}" for i in range(op.steps)))),
     ops.MeanReadout: ScanRule(mean_readout, states=lambda op: _zero("total"), timed=True),
     ops.DifferentialReadout: ScanRule(

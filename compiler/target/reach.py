@@ -243,6 +243,7 @@ MOVES = (*SELECTS, ops.Reshape, ops.Permute, ops.PixelShuffle, ops.PixelUnshuffl
 _ELEMENTWISE = (
     *(ops.Add, ops.Sub, ops.Mul, ops.Div, ops.Neg, ops.Scale, ops.Cast, ops.Delay, ops.Expand),
     *(ops.Repeat, ops.Impulse, ops.CumulativeSum, ops.Difference, ops.TimeScale, ops.PhaseScale),
+    ops.StepScale,
 )
 _RULES: Mapping[type[Op] | tuple[type[Op], ...], _Rule] = {
     _ELEMENTWISE: _elementwise,

@@ -86,6 +86,7 @@ def temporal(d: Draft) -> None:
     scans: list[Op] = [ops.CumulativeSum(), ops.Difference(), ops.Delay(d.integer(1, 2))]
     if x.type.dtype.is_float:
         scans += [ops.TimeScale(d.choose(1, -1)), ops.PhaseScale(d.array(d.integer(1, 3)))]
+        scans.append(ops.StepScale(d.array(d.integer(1, 3), *_last_size(x.type))))
     d.add(d.choose(*scans), x)
 
 
@@ -103,6 +104,16 @@ def haar(d: Draft) -> None:
         d.add(ops.HaarInverse(axis), d.hidden(ops.Neg(), bands[0]), bands[1])
 
 
+def time_mix(d: Draft) -> None:
+    """Steps that meet in windows."""
+    x = d.pick(lambda t: is_current(t) and t.rate.denominator == 1)
+    axes = [a - x.type.rank for a, dim in enumerate(x.type.dims) if dim == T]
+    if not axes:
+        raise UnfitError
+    window = d.choose(1, 2)
+    d.add(ops.TimeMix(d.array(d.choose(1, window), window), axes[0]), x)
+
+
 def fold_time(d: Draft) -> None:
     """Put time and batch on one axis, or take them apart."""
     x = d.pick(lambda t: t.rank >= 1 and _leads(t.dims))
@@ -111,6 +122,12 @@ def fold_time(d: Draft) -> None:
         d.add(ops.Reshape((multiply(T, B), *dims[2:])), x)
     else:
         d.add(ops.Reshape((T, B, *dims[1:])), x)
+
+
+def _last_size(type_: TensorType) -> tuple[int, ...]:
+    """Give the size of the last axis, where one step has it as a number."""
+    last = type_.dims[-1]
+    return (last,) if isinstance(last, int) else ()
 
 
 def is_current(type_: TensorType) -> bool:
@@ -205,6 +222,6 @@ def _sigma_delta(d: Draft, x: Value) -> Op:
     )
 
 
-CURRENTS = (accumulator, encode, readout, temporal, haar, fold_time)
+CURRENTS = (accumulator, encode, readout, temporal, haar, time_mix, fold_time)
 """Continuous; the others jump."""
 EVENTS = (neuron, neuron, neuron, neuron, whole_neuron, events)

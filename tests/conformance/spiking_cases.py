@@ -102,11 +102,13 @@ READOUTS: Mapping[str, Op] = {
     "sum": ops.SumOverTime(-3),
     "mean": ops.MeanOverTime(-3),
 }
+MIXING = np.array([[1, -2], [3, 1]], np.float32)
 STEPWISE: tuple[Op, ...] = (
     ops.CumulativeSum(),
     ops.Difference(),
     ops.TimeScale(),
     ops.PhaseScale(Array(np.array([2, 1], np.float32))),
+    ops.StepScale(Array(np.array([[2], [-1]], np.float32))),
     ops.Delay(),
     ops.Delay(3),
 )
@@ -245,6 +247,8 @@ def cases() -> Iterator[Case]:
     for note, axis in (("over time", -3), ("over elements", -1)):
         for wavelet in (ops.Haar, ops.HaarInverse):
             yield Case(wavelet, note, Place.BETWEEN, partial(_all_steps, axis))
+    for note, weight in (("square", MIXING), ("fewer steps", MIXING[:1])):
+        yield Case(ops.TimeMix, note, Place.BEHIND, partial(_read, ops.TimeMix(Array(weight), -3)))
     yield Case(ops.AndOverTime, "", Place.BEHIND, _coincidence)
     for note, (kind, build) in STRUCTURES.items():
         yield Case(kind, note, Place.BETWEEN, build)

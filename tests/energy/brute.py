@@ -175,6 +175,11 @@ def _scale(seen: Seen) -> Tally:
     return tally
 
 
+def _mixed(seen: Seen) -> Tally:
+    op: Any = seen.node.op
+    return {"macs": sum(op.weight.shape[1] for _ in seen.result.ravel())}
+
+
 def _pool(seen: Seen) -> Tally:
     if is_folded(seen.node):
         return {}
@@ -278,6 +283,8 @@ _RULES: tuple[tuple[Any, Callable[[Seen], Tally]], ...] = (
     ((ops.Linear, ops.Conv, ops.ConvTranspose), _layer),
     (ops.DeformConv, _deformed),
     (ops.Scale, _scale),
+    (ops.StepScale, lambda seen: _synapses(seen, ops.Neg(), weighted=True)),
+    (ops.TimeMix, _mixed),
     ((ops.SumPool, ops.AvgPool, ops.AdaptiveAvgPool), _pool),
     ((ops.ReduceSum, ops.ReduceMean), _running),
     ((ops.Add, ops.Sub), _join),

@@ -60,6 +60,7 @@ _OVER_TIME: tuple[Op, ...] = (
     *(ops.WindowReadout(_numbers(0.5, 0.25)), ops.LastStep(-3), ops.SumOverTime(-3)),
     *(ops.MeanOverTime(-3), ops.CumulativeSum(), ops.Difference(), ops.TimeScale(-1)),
     *(ops.PhaseScale(_numbers(1.0, 2.0)), ops.Delay(2), ops.Haar(-3)),
+    *(ops.StepScale(Array([[0.5], [2.0]])), ops.TimeMix(Array([[1.0, -1.0]]), -3)),
 )
 _CONSTANTS = (Array([1, 2, 3]), Array(np.linspace(0, 1, 30, dtype=np.float16)), Array(True))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from spikec.energy.counts import WORD, Counts, Stores, Work
+from spikec.energy.rules.affine import item_of_weight, onto
 from spikec.energy.rules.elementwise import function, nothing, traffic
 from spikec.energy.site import Site, item
 from spikec.ir import Op, ops
@@ -43,6 +44,17 @@ def scaled(site: Site) -> Work:
     return traffic(site, Counts(macs=site.of(site.result.size)))
 
 
+def weighted(site: Site) -> Work:
+    """A synapse an element and step: one AC an event, or one MAC an analog element."""
+    return onto(site, Work(synapses=site.of(site.types().step().size)), item_of_weight(site))
+
+
+def mixed(site: Site) -> Work:
+    """One MAC a pair of steps in a window, also where events come in."""
+    macs = site.of(site.op.macs(site.node.input_types, (site.result,)))
+    return traffic(site, Counts(macs=macs, weight_read=item_of_weight(site) * macs))
+
+
 def wavelet(site: Site) -> Work:
     """One sum and one product a result, also where events come in."""
     size = sum(site.of(value.type.size) for value in site.node.outputs)
@@ -54,6 +66,8 @@ OVER_TIME: Mapping[type[Op], Callable[[Site], Work]] = {
     **dict.fromkeys((ops.CumulativeSum, ops.SumOverTime), running_sum),
     **dict.fromkeys((Readout, ops.MeanOverTime), mean),
     **dict.fromkeys((ops.TimeScale, ops.PhaseScale), scaled),
+    ops.StepScale: weighted,
+    ops.TimeMix: mixed,
     **dict.fromkeys((ops.Haar, ops.HaarInverse), wavelet),
     ops.Difference: difference,
     ops.AndOverTime: function,

@@ -132,6 +132,7 @@ from spikec.ir.ops.temporal import (
     PhaseScale,
     TimeScale,
 )
+from spikec.ir.ops.time_weights import StepScale, TimeMix
 
 ANALOG_OPS: tuple[type[Op], ...] = (
     *(Input, Output, Constant),
@@ -153,7 +154,8 @@ SPIKING_OPS: tuple[type[Op], ...] = (
     *(SigmaDelta, Population),
     *(Repeat, Impulse, Cycle, Poisson, Latency, Phase, Burst, DeltaEncode),
     *(MeanReadout, DifferentialReadout, WindowReadout, LastStep, SumOverTime, MeanOverTime),
-    *(CumulativeSum, Difference, TimeScale, PhaseScale, Delay, AndOverTime, Haar, HaarInverse),
+    *(CumulativeSum, Difference, TimeScale, PhaseScale, StepScale, TimeMix, Delay),
+    *(AndOverTime, Haar, HaarInverse),
 )
 OPS: dict[str, type[Op]] = {op.__name__: op for op in (*ANALOG_OPS, *SPIKING_OPS)}
 
@@ -289,6 +291,7 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Sqrt",
+    "StepScale",
     "Sub",
     "SumOverTime",
     "SumPool",
@@ -296,6 +299,7 @@ __all__ = [
     "Tanh",
     "ThresholdedReLU",
     "Tile",
+    "TimeMix",
     "TimeScale",
     "TopK",
     "Where",

@@ -52,6 +52,8 @@ ANALOG_OPERAND: list[Op] = [
     ops.Difference(),
     ops.TimeScale(power=-1),
     ops.PhaseScale(Array([0.5, 0.25])),
+    ops.StepScale(Array(np.linspace(-1, 1, 16).reshape(2, 8))),
+    ops.TimeMix(Array(np.array([[0.5, -1.0], [0.25, 2.0]])), -3),
     ops.Delay(steps=2),
 ]
 

@@ -21,6 +21,8 @@ from spikec.ir.ops import (
     MeanReadout,
     PhaseScale,
     Softmax,
+    StepScale,
+    TimeMix,
     TimeScale,
 )
 from spikec.runtime import run, trace
@@ -99,6 +101,36 @@ def test_scales_by_step_and_by_phase(seed: int, dtype: str) -> None:
     np.testing.assert_array_equal(over_time(PhaseScale(Array(weights)), x, dtype), x * phases)
 
 
+@given(seed=seeds, dtype=dtypes)
+def test_weights_by_step_and_element(seed: int, dtype: str) -> None:
+    x = currents(seed, steps=7).astype(dtype)
+    weights = np.random.default_rng(seed).normal(size=(3, *x.shape[2:])).astype(dtype)
+    wanted = x * weights[np.arange(7) % 3][:, None]
+    np.testing.assert_array_equal(over_time(StepScale(Array(weights)), x, dtype), wanted)
+    plain = weights[(slice(None), *(0,) * (weights.ndim - 1))]
+    by_phase = over_time(PhaseScale(Array(plain)), x, dtype)
+    np.testing.assert_array_equal(over_time(StepScale(Array(plain)), x, dtype), by_phase)
+
+
+@given(seed=seeds, dtype=dtypes, out=st.integers(1, 3), window=st.integers(1, 3))
+def test_steps_that_meet_in_windows(seed: int, dtype: str, out: int, window: int) -> None:
+    x = currents(seed, steps=2 * window).astype(dtype)
+    weight = np.random.default_rng(seed).normal(size=(out, window)).astype(dtype)
+    op = TimeMix(Array(weight), -x.ndim)
+    (y,) = op.run((x,), Sizes(x.shape[1], len(x)))
+    halves = [np.einsum("lk,k...->l...", weight, part) for part in (x[:window], x[window:])]
+    np.testing.assert_allclose(y, np.concatenate(halves), rtol=1e-5, atol=1e-6)
+    declared = TensorType((T, B, *x.shape[2:]))
+    assert op.infer((declared,))[0].dims[0] == T * out / window
+    assert op.timing((declared,)) is Timing.WHOLE
+
+
+def test_windows_have_to_fill_the_steps() -> None:
+    op = TimeMix(Array(np.ones((2, 2))), -2)
+    with pytest.raises(TypeMismatch, match="3 steps in windows of 2"):
+        op.run((np.zeros((3, 4)),), Sizes(1, 3))
+
+
 def wavelet_graph(dims: tuple[Any, ...], axes: tuple[int, ...]) -> Graph:
     """Split along each axis in turn, and put everything together again."""
     edit = Editor(Graph("wavelet"), by="test")
@@ -170,6 +202,15 @@ WRONG: dict[str, tuple[Op, TensorType]] = {
     "power": (TimeScale(2), TensorType((T, B))),
     "integers": (TimeScale(), TensorType((T, B), DType.I32)),
     "no delay": (Delay(0), TensorType((T, B))),
+    "weights by step of another size": (StepScale(Array(np.ones((2, 4)))), TensorType((T, B, 3))),
+    "weights by step that reach the batch": (
+        StepScale(Array(np.ones((2, 5, 3)))),
+        TensorType((T, B, 3)),
+    ),
+    "weights by step and time": (StepScale(Array(np.ones((2, 1)))), TensorType((T,))),
+    "weights that are not finite": (StepScale(Array([np.inf])), TensorType((T, B))),
+    "mixed steps of the batch": (TimeMix(Array(np.ones((2, 2))), -1), TensorType((T, B))),
+    "a list as mixing weight": (TimeMix(Array(np.ones(2)), -2), TensorType((T, B))),
     "no weights": (PhaseScale(Array(np.zeros(0))), TensorType((T, B))),
     "wavelet of the batch": (Haar(-2), TensorType((T, B, 3))),
     "wavelet of time and batch": (Haar(-2), TensorType((T * B, 3))),
