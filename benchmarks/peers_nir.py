@@ -136,7 +136,7 @@ def main() -> None:
         )
         for peer in EXPORTS:
             if peer.key.split(",")[0] in chosen.peers:
-                print(ROW.format(f"{net} ->", *_exported(program, peer, images)), flush=True)
+                print(ROW.format(f"{net} ->", *exported(program, peer, images)), flush=True)
     for key in IMPORTS:
         if key.split(",")[0] in chosen.peers:
             print(ROW.format("<- file of", *_imported(key, images, chosen.steps)), flush=True)
@@ -145,7 +145,7 @@ def main() -> None:
 ROW = "{:11} {:26} {:27} {:>11} {:>9} {:>8} {:>5}  {}"
 
 
-def _exported(program: spikec.Program, peer: Peer, images: Numbers) -> tuple[str, ...]:
+def exported(program: spikec.Program, peer: Peer, images: Numbers) -> tuple[str, ...]:
     """Export a program, run it by a framework, compare."""
     player = Elsewhere(peer.key, peer.environment)
     exporter = NirExporter(import_model, players=(player,))
