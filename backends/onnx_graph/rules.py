@@ -35,7 +35,6 @@ SCANS: Mapping[type[Op], ScanRule] = {
     **scan_coding.RULES,
 }
 REFUSED: Mapping[type[Op], str] = {
-    ops.DeformConv: "few runtimes have deformable convolutions; run the network without them",
     ops.GridSample: "runtimes differ in it; sample the input before the network",
     ops.Poisson: "ONNX has no seeded random numbers; encode with Repeat, or outside the model",
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from spikec.backends.onnx_graph.rule import Call, Rule, open_shape
-from spikec.ir import ops
+from spikec.ir import Array, ops
 from spikec.ir.dims import product
 from spikec.ir.ops.affine import per_channel
 
@@ -61,6 +63,28 @@ def conv_transpose(op: ops.ConvTranspose, call: Call) -> str:
     return unflat(call, y, len(op.kernel))
 
 
+def deform_conv(op: ops.DeformConv, call: Call) -> str:
+    """Write a DeformConv; runtimes have had it since 2025."""
+    x, offset, *mask = (flat(call, 2, index) for index in range(len(call.operands)))
+    bias = op.bias
+    if bias is None and mask:
+        bias = Array(np.zeros(op.weight.shape[0], op.weight.dtype))  # what stands behind it
+    operands = [x, call.weight(op.weight), offset]
+    operands += [] if bias is None else [call.array(bias, "bias")]
+    y = call.scope(
+        "DeformConv",
+        *operands,
+        *mask,
+        kernel_shape=list(op.kernel),
+        strides=list(op.stride),
+        pads=[*(lo for lo, _ in op.padding), *(hi for _, hi in op.padding)],
+        dilations=list(op.dilation),
+        group=op.groups,
+        offset_group=op.offset_groups,
+    )
+    return unflat(call, y, 2)
+
+
 def scale(op: ops.Scale, call: Call) -> str:
     """Multiply and shift per channel."""
     y = call.scope("Mul", call.x, call.array(per_channel(op.scale, op.axis, call.kind)))
@@ -69,13 +93,13 @@ def scale(op: ops.Scale, call: Call) -> str:
     return call.scope("Add", y, call.array(per_channel(op.shift, op.axis, call.kind)))
 
 
-def flat(call: Call, rank: int) -> str:
-    """Give the first operand as [N, C, spatial...]: what ONNX's windows run over."""
-    dims = call.inputs[0].dims
+def flat(call: Call, rank: int, index: int = 0) -> str:
+    """Give an operand as [N, C, spatial...]: what ONNX's windows run over."""
+    dims, x = call.inputs[index].dims, call.operands[index]
     if len(dims) == rank + 2:
-        return call.x
+        return x
     lead = product(dims[: -rank - 1])
-    return call.reshaped(call.x, (lead, *dims[-rank - 1 :]))
+    return call.reshaped(x, (lead, *dims[-rank - 1 :]))
 
 
 def unflat(call: Call, y: str, rank: int) -> str:
@@ -90,5 +114,6 @@ RULES: Mapping[type[ops.Op], Rule] = {
     ops.Linear: linear,
     ops.Conv: conv,
     ops.ConvTranspose: conv_transpose,
+    ops.DeformConv: deform_conv,
     ops.Scale: scale,
 }

@@ -1,7 +1,12 @@
-"""How many steps encoders make."""
+"""How many steps encoders make, and of what number they have to be a multiple.
+
+A module that halves the number of steps, or takes them in windows, has an attribute
+``steps_multiple``: the importer then lets the steps vary among its multiples alone.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,6 +42,16 @@ def steps(model: nn.Module, count: int) -> Iterator[None]:
     finally:
         for encoder, own in zip(encoders, before, strict=True):
             encoder.steps = own
+
+
+def steps_multiple(model: nn.Module) -> int:
+    """Give the number of which a model's steps have to be a multiple.
+
+    >>> import spikec.nn
+    >>> steps_multiple(nn.Sequential(spikec.nn.TimeMix(4), nn.Identity()))
+    4
+    """
+    return math.lcm(*(getattr(module, "steps_multiple", 1) for module in model.modules()))
 
 
 def check_steps(count: object) -> int:

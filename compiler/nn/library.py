@@ -11,17 +11,20 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from spikec.ir import Array, Op, ops
+from spikec.ir.ops.window import Pairs
+from spikec.nn import kernels
+from spikec.nn.kernels import Shape, Tensors
 from spikec.runtime.bptt.encode import ENCODERS
-from spikec.runtime.bptt.network import SCANS, in_turn
 from spikec.runtime.bptt.neurons import Setting
 from spikec.runtime.gradient import Parameters
 from spikec.runtime.surrogate import Triangle, surrogate_from
@@ -38,8 +41,13 @@ class Operator:
     """An op of the IR as an operator of torch."""
 
     kind: type[Op]
-    run: Callable[[Any, Tensor, Setting, int], Tensor]
-    """op, operand, setting, steps (0 where the operand holds them)"""
+    run: Callable[[Any, Tensors, Setting, int], Tensors]
+    """op, operands, setting, steps (0 where the operand holds them)"""
+    shapes: Callable[[list[Shape], Mapping[str, Any], Any], list[Shape]] = kernels.same
+    """shapes of the operands, arguments, steps: shapes of the results"""
+    operands: tuple[str, ...] = ("x",)
+    """names; what may be left out ends in ``?``"""
+    results: int = 1
     gives_time: bool = False
     """whether the operand is still, and ``steps`` an argument"""
     fires: bool = False
@@ -58,8 +66,16 @@ class Operator:
         return f"all_{STEPS}" if any(f.name == STEPS for f in fields(self.kind)) else STEPS
 
     @property
+    def schema(self) -> str:
+        """Declare it as torch wants it."""
+        tensors = (f"Tensor? {n[:-1]}" if n.endswith("?") else f"Tensor {n}" for n in self.operands)
+        told = ", ".join([*tensors, *(f"{kind} {name}" for name, kind in self.arguments.items())])
+        results = ", ".join(["Tensor"] * self.results)
+        return f"({told}) -> {results if self.results == 1 else f'({results})'}"
+
+    @property
     def arguments(self) -> dict[str, str]:
-        """Give name and type of each argument behind the operand, as torch declares them."""
+        """Give name and type of each argument behind the operands, as torch declares them."""
         hints = typing.get_type_hints(self.kind)
         found = {f.name: schema_type(hints[f.name]) for f in fields(self.kind)}
         if self.gives_time:
@@ -75,7 +91,7 @@ class Operator:
             value = getattr(op, field.name)
             if isinstance(value, Enum):
                 value = value.value
-            found[field.name] = list(value) if isinstance(value, tuple) else value
+            found[field.name] = _flat(value) if isinstance(value, tuple) else value
         return {name: value for name, value in found.items() if not isinstance(value, Array)}
 
     def op_of(self, given: Mapping[str, Any], array: Callable[[Any], Array]) -> Op:
@@ -106,7 +122,13 @@ def _inner(hint: Any) -> Any:
 
 
 def _plain(hint: Any) -> Callable[[Any], Any]:
+    if hint == Pairs:
+        return lambda flat: tuple(zip(flat[::2], flat[1::2], strict=True))
     return tuple if typing.get_origin(hint) is tuple else hint
+
+
+def _flat(value: tuple[Any, ...]) -> list[int]:
+    return [n for part in value for n in (part if isinstance(part, tuple) else (part,))]
 
 
 _SCHEMA = {
@@ -116,39 +138,27 @@ _SCHEMA = {
     bool: "bool",
     str: "str",
     tuple[int, ...]: "int[]",
+    Pairs: "int[]",
 }
-
-
-# ---- how they run --------------------------------------------------------------------------------
-
-
-def _scan(op: Op, x: Tensor, setting: Setting, steps: int) -> Tensor:
-    return SCANS[type(op)](op, x, setting)
-
-
-def _repeat(op: ops.Repeat, x: Tensor, setting: Setting, steps: int) -> Tensor:
-    return x.expand(steps, *x.shape).contiguous()
-
-
-def _impulse(op: ops.Impulse, x: Tensor, setting: Setting, steps: int) -> Tensor:
-    on = min(op.steps, steps)
-    part = x.expand(on, *x.shape) / op.steps
-    return torch.cat([part, x.new_zeros(steps - on, *x.shape)])
-
-
-def _cycle(op: ops.Cycle, x: Tensor, setting: Setting, steps: int) -> Tensor:
-    return in_turn(op, x, steps).contiguous()
 
 
 OPERATORS: Mapping[type[Op], Operator] = {
     one.kind: one
     for one in (
-        Operator(ops.IntegrateFire, _scan, fires=True),
-        *(Operator(kind, _scan) for kind in (ops.Accumulator, ops.MeanReadout, ops.PhaseScale)),
-        Operator(ops.Repeat, _repeat, gives_time=True),
-        Operator(ops.Impulse, _impulse, gives_time=True),
-        Operator(ops.Cycle, _cycle, gives_time=True),
-        *(Operator(kind, _scan, smooth=False) for kind in ENCODERS),
+        Operator(ops.IntegrateFire, kernels.scan, fires=True),
+        *(
+            Operator(kind, kernels.scan)
+            for kind in (ops.Accumulator, ops.MeanReadout, ops.PhaseScale, ops.StepScale)
+        ),
+        Operator(ops.Repeat, kernels.repeat, kernels.timed, gives_time=True),
+        Operator(ops.Impulse, kernels.impulse, kernels.timed, gives_time=True),
+        Operator(ops.Cycle, kernels.cycle, kernels.cycled, gives_time=True),
+        *(Operator(kind, kernels.scan, smooth=False) for kind in ENCODERS),
+        Operator(ops.Haar, kernels.whole, kernels.halved, results=2),
+        Operator(ops.HaarInverse, kernels.whole, kernels.doubled, ("low", "high")),
+        Operator(ops.AndOverTime, kernels.whole, kernels.reduced),
+        Operator(ops.TimeMix, kernels.whole, kernels.mixed),
+        Operator(ops.DeformConv, kernels.deformed, kernels.convolved, ("x", "offset", "mask?")),
     )
 }
 
@@ -156,78 +166,78 @@ OPERATORS: Mapping[type[Op], Operator] = {
 # ---- what torch gets to know ---------------------------------------------------------------------
 
 
-def _implementation(one: Operator) -> Callable[..., Tensor]:
-    def run(x: Tensor, *given: Any) -> Tensor:
-        y = _run(one, x, given)
+def _implementation(one: Operator) -> Callable[..., Any]:
+    def run(*given: Any) -> Any:
+        found = _run(one, given)
         # torch wants results with memory of their own
-        return y.clone() if y.data_ptr() == x.data_ptr() else y
+        taken = {x.data_ptr() for x in given if isinstance(x, Tensor)}
+        return _told(one, [y.clone() if y.data_ptr() in taken else y for y in found])
 
     return run
 
 
-def _run(one: Operator, x: Tensor, given: tuple[Any, ...]) -> Tensor:
+def _told(one: Operator, results: Sequence[Tensor]) -> Any:
+    """Give one result by itself, several as a tuple."""
+    return tuple(results) if one.results > 1 else results[0]
+
+
+def _run(one: Operator, given: tuple[Any, ...]) -> Tensors:
     """Run an op whose arrays are given as tensors."""
-    named = dict(zip(one.arguments, given, strict=True))
+    count = len(one.operands)
+    operands = tuple(x for x in given[:count] if x is not None)
+    named = dict(zip(one.arguments, given[count:], strict=True))
     known = Parameters()
 
     def held(tensor: Tensor) -> Array:
-        stand_in = Array(0.0)
-        known.put(stand_in, tensor.to(x.dtype))
+        stand_in = Array(np.broadcast_to(np.float32(0), tensor.shape))
+        known.put(stand_in, tensor.to(operands[0].dtype))
         return stand_in
 
     op = one.op_of(named, held)
     surrogate = surrogate_from(named[SURROGATE]) if one.fires else PLAIN
     setting = Setting(known, surrogate, bool(named.get(DETACHED, False)))
-    return one.run(op, x, setting, named.get(one.steps_name, 0) if one.gives_time else 0)
+    return one.run(op, operands, setting, named.get(one.steps_name, 0) if one.gives_time else 0)
 
 
-def _fake(one: Operator) -> Callable[..., Tensor]:
-    def shape(x: Tensor, *given: Any) -> Tensor:
-        if not one.gives_time:
-            return torch.empty_like(x)
-        named = dict(zip(one.arguments, given, strict=True))
-        rest = list(x.shape)
-        if one.kind is ops.Cycle:
-            del rest[named["axis"]]
-        return x.new_empty((named[one.steps_name], *rest))
+def _fake(one: Operator) -> Callable[..., Any]:
+    def shape(*given: Any) -> Any:
+        count = len(one.operands)
+        named = dict(zip(one.arguments, given[count:], strict=True))
+        shapes = [list(x.shape) for x in given[:count] if x is not None]
+        found = one.shapes(shapes, named, named.get(one.steps_name))
+        return _told(one, [given[0].new_empty(tuple(sizes)) for sizes in found])
 
     return shape
 
 
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, *given = inputs
-    tensors = [value for value in given if isinstance(value, Tensor)]
-    ctx.save_for_backward(x, *tensors)
-    ctx.rest = [None if isinstance(value, Tensor) else (value,) for value in given]
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    ctx.save_for_backward(*(value for value in inputs if isinstance(value, Tensor)))
+    ctx.rest = [None if isinstance(value, Tensor) else (value,) for value in inputs]
 
 
 def _backward(one: Operator) -> Callable[..., Any]:
-    """Go through the steps again, under torch's autograd."""
+    """Go through the op again, under torch's autograd."""
 
-    def run(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    def run(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         if not one.smooth:
-            return (None,) * (1 + len(context.rest))
+            return (None,) * len(context.rest)
         saved = iter(context.saved_tensors)
-        x = next(saved).detach().requires_grad_()
         given = [
             next(saved).detach().requires_grad_() if rest is None else rest[0]
             for rest in context.rest
         ]
         with torch.enable_grad():
-            y = _run(one, x, tuple(given))
-        wanted = [x, *(value for value in given if isinstance(value, Tensor))]
-        found = iter(torch.autograd.grad(y, wanted, gradient, allow_unused=True))
-        by_x = next(found)
-        return by_x, *(next(found) if isinstance(v, Tensor) else None for v in given)
+            results = _run(one, tuple(given))
+        wanted = [value for value in given if isinstance(value, Tensor)]
+        found = iter(torch.autograd.grad(results, wanted, gradients, allow_unused=True))
+        return tuple(next(found) if isinstance(value, Tensor) else None for value in given)
 
     return run
 
 
-def _define(one: Operator) -> Callable[..., Tensor]:
-    arguments = ", ".join(f"{kind} {name}" for name, kind in one.arguments.items())
-    schema = f"(Tensor x{', ' if arguments else ''}{arguments}) -> Tensor"
+def _define(one: Operator) -> Callable[..., Any]:
     made = torch.library.custom_op(
-        f"{NAMESPACE}::{one.name}", _implementation(one), mutates_args=(), schema=schema
+        f"{NAMESPACE}::{one.name}", _implementation(one), mutates_args=(), schema=one.schema
     )
     made.register_fake(_fake(one))
     made.register_autograd(_backward(one), setup_context=_setup)
@@ -253,14 +263,30 @@ class Call:
         return Call, (self.op,)
 
     def __call__(
-        self, x: Tensor, tensors: Mapping[str, Tensor] | None = None, **others: object
+        self,
+        x: Tensor,
+        tensors: Mapping[str, Tensor] | None = None,
+        others: tuple[Tensor | None, ...] = (),
+        **more: object,
     ) -> Tensor:
+        """Apply the op, and give its first result; see :meth:`results`."""
+        return self.results(x, tensors, others, **more)[0]
+
+    def results(
+        self,
+        x: Tensor,
+        tensors: Mapping[str, Tensor] | None = None,
+        others: tuple[Tensor | None, ...] = (),
+        **more: object,
+    ) -> Tensors:
         """Apply the op: ``tensors`` by field take the place of its arrays.
 
-        ``others`` are ``steps`` where it gives them, ``surrogate`` and ``detached`` where it fires.
+        ``others`` are its further operands; ``more`` are ``steps`` where it gives them,
+        ``surrogate`` and ``detached`` where it fires.
         """
-        known = {**self.fixed, **(tensors or {}), **others}
-        given = tuple([known[name] for name in self.order])
-        if torch.compiler.is_compiling():
-            return self.defined(x, *given)
-        return _run(self.operator, x, given)
+        known = {**self.fixed, **(tensors or {}), **more}
+        given = (x, *others, *[known[name] for name in self.order])
+        if not torch.compiler.is_compiling():
+            return _run(self.operator, given)
+        found = self.defined(*given)
+        return tuple(found) if self.operator.results > 1 else (found,)

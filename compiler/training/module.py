@@ -19,8 +19,8 @@ from spikec.errors import UsageError
 from spikec.training import checkpoint
 from spikec.training.finetune import Hooks, checked_device, split
 from spikec.training.objective import Samples
-from spikec.training.options import FitOptions
-from spikec.training.trainer import Keeping, Trainer
+from spikec.training.options import FitOptions, Loop
+from spikec.training.trainer import Keeping, Task, Trainer
 
 History = list[dict[str, float]]
 
@@ -89,7 +89,24 @@ def fit_module(
         learned = samples.rows(seen)
     else:
         chosen = _samples(read_data(validation), classes)
-    keeping = Keeping(hooks.checkpoint, hooks.every, _identity(model, learned, options))
+    history = fit_task(task, learned, chosen, options, hooks, identity_of(model, learned, options))
+    model.eval()
+    return history
+
+
+def fit_task(
+    task: Task,
+    learned: Samples,
+    chosen: Samples | None,
+    options: Loop,
+    hooks: Hooks,
+    identity: dict[str, Any],
+) -> History:
+    """Train whatever a task says; it ends in its best epoch. Gives a record per epoch.
+
+    ``identity`` says what a checkpoint belongs to; :func:`identity_of` gives one.
+    """
+    keeping = Keeping(hooks.checkpoint, hooks.every, identity)
     standing = None
     if hooks.resume:
         assert hooks.checkpoint is not None  # Hooks refuse to resume without one
@@ -98,7 +115,6 @@ def fit_module(
     with torch.random.fork_rng(devices=[task.device] if task.device.startswith("cuda") else []):
         done = trainer.run(learned, chosen, standing)
     trainer.best(done)
-    model.eval()
     return done.history
 
 
@@ -141,11 +157,11 @@ def _tensors(data: Data) -> dict[str, Tensor]:
     return {name: torch.from_numpy(as_network_input(x)) for name, x in data.inputs.items()}
 
 
-def _identity(model: nn.Module, samples: Samples, options: FitOptions) -> dict[str, Any]:
+def identity_of(model: nn.Module, samples: Samples, options: Loop) -> dict[str, Any]:
     """Say what a checkpoint belongs to."""
     shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     digest = hashlib.sha256()
     for tensor in (*samples.inputs.values(), samples.labels):
-        assert tensor is not None  # labels are there
-        digest.update(tensor.contiguous().numpy().tobytes())
+        if tensor is not None:
+            digest.update(tensor.contiguous().numpy().tobytes())
     return {"module": shapes, "data": digest.hexdigest(), **options.to_json()}

@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 
 from spikec.errors import DataError, Problem, SpikecError, UntraceableModel, UsageError
 from spikec.frontends.torch_export.archive import load_archive
-from spikec.frontends.torch_export.clock import clocked
+from spikec.frontends.torch_export.clock import timed
 from spikec.frontends.torch_export.examples import Example, example_of
 from spikec.frontends.torch_export.places import failing_line
 from spikec.frontends.torch_export.state import quiet, undisturbed
@@ -91,7 +91,7 @@ def _capture_module(model: nn.Module, given: object, time_axis: int | None) -> C
     _check_weights(model)
     # gradients on: without them, torch would write the ends of `enable_grad` regions as nodes
     with undisturbed(model), quiet(), torch.enable_grad():
-        example = clocked(model, example_of(model, given, time_axis))
+        example = timed(model, example_of(model, given, time_axis), time_axis)
         try:
             program = functional(_export(model, example))
             return Capture(program, Route.EXPORT, time_axis=time_axis)

@@ -16,8 +16,11 @@ from spikec.nn.library import NAMESPACE, OPERATORS, Operator
 def spiking(one: Operator) -> Rule:
     """Make the rule for an operator: its arguments are the fields of the op."""
 
-    def rule(s: Scope, x: Operand, *given: Any) -> Value:
-        named = dict(zip(one.arguments, given, strict=True))
+    count = len(one.operands)
+
+    def rule(s: Scope, *given: Any) -> Value | tuple[Value, ...]:
+        operands: list[Operand] = [x for x in given[:count] if x is not None]
+        named = dict(zip(one.arguments, given[count:], strict=True))
         if one.gives_time and not isinstance(named[one.steps_name], SymbolicDim):
             raise Refused(
                 f"makes {named[one.steps_name]} steps, whatever a program is run with",
@@ -26,7 +29,8 @@ def spiking(one: Operator) -> Rule:
                 "n the size of an argument called spikec_clock whose axis 0 is Dim.DYNAMIC",
             )
         s.edit.stage(Stage.SPIKING)
-        return s.emit(one.op_of(named, lambda tensor: s.array(tensor, "a parameter")), x)
+        op = one.op_of(named, lambda tensor: s.array(tensor, "a parameter"))
+        return s.emit_all(op, *operands) if one.results > 1 else s.emit(op, *operands)
 
     return rule
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -70,7 +70,8 @@ class Batch:
     """The symbols that stand for batch and steps, and the sizes at which constants are probed."""
 
     symbols: frozenset[sympy.Symbol]
-    times: frozenset[sympy.Symbol]
+    times: Mapping[sympy.Symbol, int]
+    """symbols of the steps; each counts windows of so many"""
     probes: tuple[Probe, ...]
     found: dict[sympy.Symbol, Number] = field(default_factory=dict)
     """sizes that torch left open and that constants have decided (a mask that is a buffer)"""
@@ -80,7 +81,7 @@ class Batch:
         for size, number in zip(shape, actual, strict=True):
             if isinstance(size, torch.SymInt) and isinstance(number, int):
                 symbol = size.node.expr
-                if symbol.is_Symbol and symbol not in self.symbols | self.times:
+                if symbol.is_Symbol and symbol not in self.symbols | self.times.keys():
                     self.found[symbol] = number
 
     def size(self, value: object) -> Size:
@@ -90,7 +91,7 @@ class Batch:
             return Size((number,) * len(self.probes), self.probes)
         expression = sympy.sympify(value.node.expr)
         expression = expression.subs(self.found)
-        strange = expression.free_symbols - self.symbols - self.times
+        strange = expression.free_symbols - self.symbols - self.times.keys()
         if strange:
             raise Refused(
                 f"a size that depends on the values of a tensor ({expression})",
@@ -99,7 +100,8 @@ class Batch:
         return Size(tuple(self._at(expression, probe) for probe in self.probes), self.probes)
 
     def _at(self, expression: sympy.Expr, probe: Probe) -> Number:
-        known = dict.fromkeys(self.symbols, probe.batch) | dict.fromkeys(self.times, probe.steps)
+        known = dict.fromkeys(self.symbols, probe.batch)
+        known |= {symbol: probe.steps // window for symbol, window in self.times.items()}
         result = expression.subs(known)
         return bool(result) if result.is_Boolean else _number(result)
 
@@ -115,21 +117,22 @@ def batch_of(program: ExportedProgram, time_axis: int | None = None) -> Batch:
     with more than one varying axis; the batch stands on axis 0, or on the one behind that of time.
     """
     symbols: set[sympy.Symbol] = set()
-    times: set[sympy.Symbol] = set()
+    times: dict[sympy.Symbol, int] = {}
     for node in user_inputs(program):
         for leaf in pytree.tree_leaves(node.meta.get("val")):
             for axis, size in enumerate(getattr(leaf, "shape", ())):
                 if isinstance(size, torch.SymInt):
                     found = size.node.expr.free_symbols
                     if node.name == CLOCK or axis == time_axis:
-                        times |= found
+                        window = int(size.node.expr.as_coeff_Mul()[0])
+                        times |= dict.fromkeys(found, window)
                         continue
-                    if axis != (0 if time_axis is None else 1) and not found <= symbols | times:
+                    if axis != (0 if time_axis is None else 1) and not found <= symbols | times.keys():
                         raise _second_symbol(node, axis)
                     symbols |= found
-    step = math.lcm(*(_denominators(program)), 1)
+    step = math.lcm(*(_denominators(program)), *times.values(), 1)
     probes = tuple(Probe(step * probe.batch, step * probe.steps) for probe in _PROBES)
-    return Batch(frozenset(symbols), frozenset(times), probes)
+    return Batch(frozenset(symbols), times, probes)
 
 
 def user_inputs(program: ExportedProgram) -> list[fx.Node]:

@@ -16,6 +16,7 @@ from spikec.nn import (
     Accumulator,
     Burst,
     DctEncoder,
+    DeformConv2d,
     Delta,
     Direct,
     Firing,
@@ -23,6 +24,11 @@ from spikec.nn import (
     MeanReadout,
     Phase,
     Poisson,
+    StepWeights,
+    TimeMix,
+    and_over_time,
+    haar,
+    haar_inverse,
 )
 from spikec.nn.clock import GivesTime
 from spikec.nn.library import OPERATORS, Call
@@ -46,6 +52,52 @@ class Impulse(GivesTime):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.call(x, all_steps=self.steps)
+
+
+class Wavelet(nn.Module):
+    """There and back along an axis, the bands changed on the way."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis, self.steps_multiple = axis, 2 if axis == 0 else 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        low, high = haar(x, self.axis)
+        return haar_inverse(low * 2, high * low, self.axis)
+
+
+class Bits(nn.Module):
+    """Neurons, and what all of their steps agree on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.neuron = IF(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return and_over_time(self.neuron(x))
+
+
+class Deformed(nn.Module):
+    """Offsets and mask that depend on the input."""
+
+    def __init__(self, *, masked: bool, **options: Any) -> None:
+        super().__init__()
+        self.deform = DeformConv2d(CHANNELS, 6, 3, padding=1, **options)
+        self.offset = nn.Conv2d(CHANNELS, 18 * self.deform.call.op.offset_groups, 3, padding=1)
+        self.mask = nn.Conv2d(CHANNELS, 9 * self.deform.call.op.offset_groups, 3, padding=1)
+        self.masked = masked
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(0, 1)
+        mask = self.mask(flat).sigmoid() if self.masked else None
+        y = self.deform(flat, self.offset(flat), mask)
+        return y.reshape(*x.shape[:2], *y.shape[1:])
+
+
+def weighted(*shape: int) -> StepWeights:
+    weights = StepWeights(4, shape)
+    nn.init.normal_(weights.weight, generator=torch.Generator().manual_seed(2))
+    return weights
 
 
 NEURONS: Mapping[str, Callable[[], Firing]] = {
@@ -73,6 +125,15 @@ OVER_TIME: Mapping[str, Callable[[], nn.Module]] = {
     "accumulator tau": lambda: Accumulator(tau=2.0),
     "mean": MeanReadout,
     "delta": lambda: Delta(0.1, levels=3, deadband=2),
+    "wavelet over time": lambda: Wavelet(0),
+    "wavelet over rows": lambda: Wavelet(3),
+    "bits": Bits,
+    "weights by step": weighted,
+    "weights by step and element": lambda: weighted(CHANNELS, 1, SIDE),
+    "mixed steps": lambda: TimeMix(3),
+    "mixed steps, fewer": lambda: TimeMix(3, 2),
+    "deformed": lambda: Deformed(masked=True),
+    "deformed in groups": lambda: Deformed(masked=False, groups=3, offset_groups=3, bias=False),
 }
 ENCODERS: Mapping[str, Callable[[], nn.Module]] = {
     "direct": lambda: Direct(STEPS),

@@ -20,6 +20,7 @@ from spikec.ir.encoding import encodes
 from spikec.runtime.bptt.encode import ENCODERS, encoded
 from spikec.runtime.bptt.fused import fused, is_plain
 from spikec.runtime.bptt.neurons import STEPS, Setting, stepped
+from spikec.runtime.bptt.whole import WHOLE
 from spikec.runtime.gradient import GRADIENTS
 
 Scan = Callable[[Any, Tensor, Setting], Tensor]
@@ -57,11 +58,12 @@ def time_scale(op: ops.TimeScale, x: Tensor, _: Setting) -> Tensor:
     return x * _times(x) if op.power == 1 else x / _times(x)
 
 
-def phase_scale(op: ops.PhaseScale, x: Tensor, setting: Setting) -> Tensor:
+def by_step(op: ops.PhaseScale | ops.StepScale, x: Tensor, setting: Setting) -> Tensor:
     """weights[(t - 1) mod K] x[t]."""
     weights = setting.constants(op.weights)
     turns = torch.arange(len(x), device=x.device) % len(weights)
-    return x * weights[turns].reshape(-1, *(1,) * (x.dim() - 1))
+    shared = (1,) * (x.dim() - weights.dim())
+    return x * weights[turns].reshape(len(x), *shared, *weights.shape[1:])
 
 
 def delay(op: ops.Delay, x: Tensor, _: Setting) -> Tensor:
@@ -89,7 +91,7 @@ SCANS: Mapping[type[Op], Scan] = {
     ops.DifferentialReadout: differential,
     ops.Difference: difference,
     ops.TimeScale: time_scale,
-    ops.PhaseScale: phase_scale,
+    **dict.fromkeys((ops.PhaseScale, ops.StepScale), by_step),
     ops.Delay: delay,
     **dict.fromkeys(ENCODERS, encoded),
 }
@@ -103,7 +105,7 @@ _OTHERS = (ops.Input, ops.Output, ops.Constant, ops.Repeat, ops.Cycle)
 
 def without_derivative(graph: Graph) -> list[Node]:
     """Give the nodes that cannot be differentiated here."""
-    known = {*SCANS, *OVER_TIME, *GRADIENTS}
+    known = {*SCANS, *OVER_TIME, *WHOLE, *GRADIENTS}
     return [n for n in graph if type(n.op) not in known and not isinstance(n.op, _OTHERS)]
 
 
@@ -143,10 +145,11 @@ class Network:
         for node in self.graph:
             if isinstance(node.op, ops.Output):
                 continue
-            y = self._result(node, inputs, found, sizes)
+            results = self._results(node, inputs, found, sizes)
             if dropout and node.fires and not encodes(node):
-                y = y * _mask(y, (node.outputs[0].type, steps), dropout, generator)
-            found[node.outputs[0]] = y
+                (y,) = results
+                results = (y * _mask(y, (node.outputs[0].type, steps), dropout, generator),)
+            found.update(zip(node.outputs, results, strict=True))
         return found
 
     def outputs(self, inputs: Mapping[str, Tensor], steps: int) -> Tensor:
@@ -159,6 +162,18 @@ class Network:
         declared, x = node.outputs[0].type, inputs[node.name]
         batch = declared.batch_axis
         return 1 if batch is None else x.shape[batch]
+
+    def _results(
+        self,
+        node: Node,
+        inputs: Mapping[str, Tensor],
+        found: Mapping[Value, Tensor],
+        sizes: Sizes,
+    ) -> tuple[Tensor, ...]:
+        if type(node.op) in WHOLE:
+            operands = tuple(found[value] for value in node.inputs)
+            return WHOLE[type(node.op)](node.op, operands, self.setting.constants)
+        return (self._result(node, inputs, found, sizes),)
 
     def _result(
         self,

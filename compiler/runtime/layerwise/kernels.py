@@ -18,6 +18,7 @@ from torch import Tensor
 
 from spikec.ir import Array, Op, ops
 from spikec.ir.dims import Sizes
+from spikec.runtime.deform import deform_conv
 from spikec.runtime.layerwise.rows import by_rows, rows_per_block
 
 Tensors = tuple[Tensor, ...]
@@ -125,6 +126,10 @@ def conv_transpose(
     for axis, ((lo, hi), e, n) in enumerate(ends, -rank):
         full = full.narrow(axis, lo - e, n - (lo - e) - (hi - e))
     return full.reshape(*x.shape[: -rank - 1], *full.shape[1:])
+
+
+def deformed(op: ops.DeformConv, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
+    return deform_conv(op, inputs, constants(op.weight), constants.maybe(op.bias))
 
 
 def scale(op: ops.Scale, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
@@ -290,6 +295,7 @@ KERNELS: Mapping[type[Op], Kernel] = {
     ops.Matmul: matmul,
     ops.Conv: conv,
     ops.ConvTranspose: conv_transpose,
+    ops.DeformConv: deformed,
     ops.Scale: scale,
     ops.BatchNorm: batch_norm,
     ops.ReLU: _unary(lambda x: x.clamp(min=0)),

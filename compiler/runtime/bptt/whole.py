@@ -1,0 +1,54 @@
+"""Ops that take the whole sequence, under torch's autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikec.ir import Op, ops
+from spikec.runtime.layerwise.kernels import Constants
+
+Tensors = tuple[Tensor, ...]
+Whole = Callable[[Any, Tensors, Constants], Tensors]
+ROOT = 0.5**0.5
+
+
+def haar(op: ops.Haar, inputs: Tensors, _: Constants) -> Tensors:
+    """See :class:`spikec.ir.ops.Haar`."""
+    (x,) = inputs
+    size = x.shape[op.axis]
+    if size % 2:
+        x = torch.cat([x, x.narrow(op.axis, size - 1, 1)], op.axis)
+    even, odd = x.unflatten(op.axis, (-1, 2)).unbind(op.axis)
+    return ((even + odd) * ROOT, (even - odd) * ROOT)
+
+
+def haar_inverse(op: ops.HaarInverse, inputs: Tensors, _: Constants) -> Tensors:
+    """See :class:`spikec.ir.ops.HaarInverse`."""
+    low, high = inputs
+    axis = low.dim() + op.axis
+    pairs = torch.stack([(low + high) * ROOT, (low - high) * ROOT], axis + 1)
+    return (pairs.flatten(axis, axis + 1),)
+
+
+def and_over_time(op: ops.AndOverTime, inputs: Tensors, _: Constants) -> Tensors:
+    """Of 0s and 1s the least is the product, which has a derivative."""
+    return (inputs[0].prod(op.axis),)
+
+
+def time_mix(op: ops.TimeMix, inputs: Tensors, constants: Constants) -> Tensors:
+    """See :class:`spikec.ir.ops.TimeMix`."""
+    weight = constants(op.weight)
+    windows = inputs[0].movedim(op.axis, -1).unflatten(-1, (-1, weight.shape[1]))
+    return ((windows @ weight.T).flatten(-2).movedim(-1, op.axis),)
+
+
+WHOLE: Mapping[type[Op], Whole] = {
+    ops.Haar: haar,
+    ops.HaarInverse: haar_inverse,
+    ops.AndOverTime: and_over_time,
+    ops.TimeMix: time_mix,
+}
