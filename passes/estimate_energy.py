@@ -44,6 +44,6 @@ class EstimateEnergy(Pass):
         inputs = first_of(graph, context.calibration, self.samples)
         counter = counter_of(graph, context.steps)
         count_samples(counter, inputs)
-        rows, reference = counter.result(), count_static(analog_twin(context.reference))
-        found = Measured(graph, "", context.steps, counter.samples, rows, reference)
+        reference = count_static(analog_twin(context.reference), counter.steps)
+        found = Measured(graph, "", context.steps, counter.samples, counter.result(), reference)
         annotate(graph, estimate(found, prices))

@@ -95,6 +95,8 @@ def _stepwise(graph: Graph) -> dict[str, Builder]:
     """What starts a run (static values, first states), and one step of it."""
     start, step = Builder(None), Builder(None)
     step.problems += _no_step(graph)
+    if step.problems:
+        return {START: start, STEP: step}  # the whole sequence tells of everything else
     static = [n for n in graph if n.timing is Timing.STATIC and not isinstance(n.op, ops.Output)]
     timed = [n for n in graph if n.timing is not Timing.STATIC]
     for node in graph.inputs:

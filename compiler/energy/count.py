@@ -85,9 +85,9 @@ class Counter:
         return tuple(rows)
 
 
-def count_static(graph: Graph) -> tuple[Row, ...]:
-    """Count an analog graph: nothing depends on data."""
-    counter = Counter(graph, 1)
+def count_static(graph: Graph, steps: int = 1) -> tuple[Row, ...]:
+    """Count a graph without events: nothing depends on data."""
+    counter = Counter(graph, steps)
     counter.see({}, 1)
     return counter.result()
 

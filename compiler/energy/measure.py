@@ -100,7 +100,7 @@ def measured(program: Subject, counter: Counter) -> Measured:
         counter.steps,
         counter.samples,
         counter.result(),
-        count_static(analog_twin(program.reference)),
+        count_static(analog_twin(program.reference), counter.steps),
     )
 
 

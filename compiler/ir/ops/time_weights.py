@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.ir.array import Array
-from spikec.ir.dims import Dim, Sizes, has_batch, has_time, multiply
+from spikec.ir.dims import Dim, Sizes, divide, has_batch, multiply
 from spikec.ir.op import Family, Op, State, Types, Values, analog, axis_of, expect, expect_float
 from spikec.ir.ops.shape import replaced
 from spikec.ir.ops.temporal import TimeScan
@@ -49,7 +49,8 @@ class StepScale(TimeScan):
 class TimeMix(Op):
     """y[n L + i] = Σ_j weight[i, j] x[n K + j] along ``axis``: steps meet in windows of K.
 
-    weight is [L, K]; of T steps T L / K come out, so that T has to be a multiple of K.
+    weight is [L, K]; of T steps T L / K come out, so that T has to be a multiple of K.  The axis
+    may be another one of a fixed size.
     """
 
     weight: Array
@@ -63,15 +64,15 @@ class TimeMix(Op):
         check_weights(self.weight, 2)
         expect(self.weight.ndim == 2, f"weight {list(self.weight.shape)}", "[L, K]")
         dim = x.dims[axis_of(self.axis, x.rank)]
-        alone = has_time(dim) and not has_batch(dim)
-        expect(alone, f"axis {self.axis} of {x}", "an axis that holds T alone")
+        expect(not has_batch(dim), f"axis {self.axis} of {x}", "an axis that holds T alone")
         return analog(replaced(x.dims, self.axis, self._mixed(dim)), x)
 
     def _mixed(self, dim: Dim) -> Dim:
         out, window = self.weight.shape
-        wide = multiply(dim, out)
-        assert not isinstance(wide, int)  # it holds T
-        return wide / window
+        mixed = divide(multiply(dim, out), window)
+        expect(mixed is not None, f"{dim} in windows of {window}", f"a multiple of {window}")
+        assert mixed is not None
+        return mixed
 
     def run(self, inputs: Values, sizes: Sizes) -> Values:
         x = np.moveaxis(inputs[0], self.axis, -1)
