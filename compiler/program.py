@@ -42,6 +42,8 @@ class Run:
     """[steps, samples, ...]: the decoded estimate after each step"""
     spikes: Mapping[str, Numbers]
     """[steps, samples, ...] by neuron name: values of the events"""
+    outputs: Mapping[str, Numbers] = field(default_factory=dict)
+    """all results after the last step, by the names that the network gives them"""
 
     @property
     def output(self) -> Numbers:
@@ -92,9 +94,11 @@ class Program:
         seen = trace(
             self.graph, inputs, engine, record=self.neurons, steps=None if known else count
         )
-        output = seen.outputs[0]
-        still = self.graph.outputs[0].inputs[0].type.is_static
-        return Run(output[None] if still else output, seen.values)
+        stills = [node.inputs[0].type.is_static for node in self.graph.outputs]
+        by_step = [y[None] if s else y for y, s in zip(seen.outputs, stills, strict=True)]
+        names = (node.name for node in self.graph.outputs)
+        last = {name: np.asarray(y[-1]) for name, y in zip(names, by_step, strict=True)}
+        return Run(by_step[0], seen.values, last)
 
     def inputs(self, x: object) -> dict[str, Numbers]:
         """Read samples and preprocess them; one array per input of the graph."""

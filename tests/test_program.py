@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from torch import nn
 
 import spikec
 from spikec.errors import BadFile, DataError, SpikecError, UnsupportedModel, UsageError
@@ -255,3 +257,24 @@ def test_a_bare_graph_is_no_program(tmp_path: Path) -> None:
     store.save(mlp(3, 4, 2), tmp_path / "net.spk")
     with pytest.raises(BadFile, match="a graph, but no program"):
         spikec.load(tmp_path / "net.spk")
+
+
+class TwoResults(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 3), nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        hidden = torch.relu(self.first(x))
+        return {"scores": self.second(hidden), "hidden": hidden}
+
+
+def test_all_results_are_there_by_name() -> None:
+    torch.manual_seed(0)
+    net, x = TwoResults().eval(), torch.randn(5, 4)
+    run = spikec.convert(net, x, 64, "rate").run(x)
+    assert list(run.outputs) == ["scores", "hidden"]
+    np.testing.assert_array_equal(run.outputs["scores"], run.output)
+    with torch.no_grad():
+        wanted = net(x)["hidden"].numpy()
+    np.testing.assert_allclose(run.outputs["hidden"], wanted, atol=0.1)
