@@ -125,7 +125,7 @@ def cifar(bench: Bench) -> Iterator[Row]:
     """An eighth of all channels, blocks every 2 pixels: frames of 60 x 60."""
     yield "network", "steps", "analog %", "converted %", "fine-tuned %"
     images = load_images(str(data() / "cifar10_exact.npz"))
-    settings = Settings("dct_vgg9", 48, width=1 / 8, stride=2, delay=1, rate=2e-4, epochs=3)
+    settings = Settings("dct_vgg9", 48, width=1 / 8, stride=2, readout="mean", rate=5e-4, epochs=4)
     settings = replace(settings, ann_epochs=30, ann_rate=0.05)
     yield "VGG9, width 1/8", 48, *bench.row(settings, images, "cifar")
 

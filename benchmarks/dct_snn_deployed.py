@@ -30,8 +30,7 @@ Row = tuple[Any, ...]
 @cache
 def program(steps: int, delay: int, readout: str) -> spikec.Program:
     """Train one; each is trained once."""
-    options = {"readout": readout}
-    settings = Settings("dct_mlp", steps, delay=delay, options=options, rate=1e-3, epochs=15)
+    settings = Settings("dct_mlp", steps, delay=delay, readout=readout, rate=1e-3, epochs=15)
     images = mnist()
     made = converted(settings, images, trained_analog(settings, images))
     return tuned(settings, images, made)

@@ -12,10 +12,16 @@ from spikec.errors import UsageError
 from spikec.pipeline import suggestion
 from spikec.zoo.dct_vgg import CODES, DctAnalog, DctNet, dct_net
 from spikec.zoo.plans import PLANS, copy_weights
+from spikec.zoo.spikesr import NETWORKS as SPIKESR
+from spikec.zoo.spikinghash import SPIKINGHASH
 
 __all__ = ["CODES", "NETWORKS", "DctAnalog", "DctNet", "build", "copy_weights"]
 
-NETWORKS: Mapping[str, Callable[..., nn.Module]] = {name: partial(dct_net, name) for name in PLANS}
+NETWORKS: Mapping[str, Callable[..., nn.Module]] = {
+    **{name: partial(dct_net, name) for name in PLANS},
+    **SPIKINGHASH,
+    **SPIKESR,
+}
 
 
 def build(name: str, **options: Any) -> nn.Module:

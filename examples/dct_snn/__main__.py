@@ -20,7 +20,8 @@ from examples.dct_snn.making import Settings, converted, trained_analog, tuned
 from spikec.errors import SpikecError
 from spikec.report.plots.training import accuracy_by_epoch
 from spikec.report.svg import svg_file
-from spikec.zoo import CODES, NETWORKS
+from spikec.zoo import CODES
+from spikec.zoo.plans import PLANS
 
 SHOWN = 64
 """samples that exports are verified on"""
@@ -32,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m examples.dct_snn", description=__doc__)
     add = parser.add_argument
     add("--data", default=DIGITS, help="digits, or FILE.npz of train_x, train_y, test_x, test_y")
-    add("--network", default="dct_mlp", choices=list(NETWORKS))
+    add("--network", default="dct_mlp", choices=list(PLANS))
     add("--steps", type=int, default=known.steps, help="of time; whole cycles beyond the first")
     add("--code", default=known.code, choices=["dct", *CODES])
     add("--block", type=int, default=known.block)
@@ -45,6 +46,8 @@ def arguments() -> argparse.Namespace:
     add("--ann-epochs", type=int, default=known.ann_epochs)
     add("--epochs", type=int, default=known.epochs, help="of fine-tuning")
     add("--rate", type=float, default=known.rate, help="of fine-tuning")
+    add("--readout", default=known.readout, choices=("sum", "mean"))
+    add("--dropout", type=float, default=known.dropout, help="in fine-tuning")
     add("--batch", type=int, default=known.batch)
     add("--seed", type=int, default=known.seed)
     add("--device", default=known.device)

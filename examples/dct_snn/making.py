@@ -43,6 +43,10 @@ class Settings:
     epochs: int = 20
     rate: float = 1e-4
     """Adam's; in the authors' code 1e-4, halved every 5 epochs, weight decay 5e-4"""
+    readout: str = "sum"
+    """sum or mean of what the output gets; the softmax of a sum of many steps saturates"""
+    dropout: float = 0.2
+    """share of the hidden neurons that fine-tuning leaves out"""
     batch: int = 32
     seed: int = 0
     resume: bool = False
@@ -60,7 +64,7 @@ class Settings:
         }
         if steps is None:
             return spikec.zoo.build(self.network, **common, seed=self.seed)
-        more = {"code": self.code, "delay": self.delay, **self.options}
+        more = {"code": self.code, "delay": self.delay, "readout": self.readout, **self.options}
         return spikec.zoo.build(self.network, **common, steps=steps, **more)
 
     def kept(self, folder: Path | None, name: str) -> dict[str, Any]:
@@ -126,7 +130,7 @@ def tuned(
         features=0.0,
         progress=progress("fine-tuning the spiking network"),
         **settings.kept(folder, "spiking.checkpoint"),
-        **{"dropout": 0.2, **options},
+        **{"dropout": settings.dropout, **options},
     )
 
 

@@ -15,7 +15,6 @@ from spikec.nn.library import NAMESPACE, OPERATORS, Operator
 
 def spiking(one: Operator) -> Rule:
     """Make the rule for an operator: its arguments are the fields of the op."""
-
     count = len(one.operands)
 
     def rule(s: Scope, *given: Any) -> Value | tuple[Value, ...]:

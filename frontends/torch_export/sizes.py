@@ -127,7 +127,10 @@ def batch_of(program: ExportedProgram, time_axis: int | None = None) -> Batch:
                         window = int(size.node.expr.as_coeff_Mul()[0])
                         times |= dict.fromkeys(found, window)
                         continue
-                    if axis != (0 if time_axis is None else 1) and not found <= symbols | times.keys():
+                    if (
+                        axis != (0 if time_axis is None else 1)
+                        and not found <= symbols | times.keys()
+                    ):
                         raise _second_symbol(node, axis)
                     symbols |= found
     step = math.lcm(*(_denominators(program)), *times.values(), 1)

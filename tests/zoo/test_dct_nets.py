@@ -13,7 +13,8 @@ import spikec
 from spikec.calibrate.histogram import BINS
 from spikec.errors import UsageError
 from spikec.runtime import trace
-from spikec.zoo import CODES, NETWORKS, build, copy_weights
+from spikec.zoo import CODES, build, copy_weights
+from spikec.zoo.plans import PLANS
 
 SMALL: dict[str, Any] = {"size": (12, 10), "channels": 1, "classes": 5, "width": 1 / 16}
 CODE_NAMES = ("dct", *CODES)
@@ -54,7 +55,7 @@ def test_the_mlp_is_784_100_10() -> None:
     assert [list(p.shape) for p in net.parameters()] == [[100, 784], [10, 100]]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", PLANS)
 def test_weights_are_copied_into_the_spiking_twin(name: str) -> None:
     size = {"size": (32, 32), "width": 1 / 64}
     analog = build(name, **{**SMALL, **size}, seed=3)
