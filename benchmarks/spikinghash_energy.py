@@ -50,7 +50,7 @@ def work(name: str, options: dict[str, Any]) -> tuple[float, float]:
     """Give MACs of the first layer and of all others, over all steps."""
     model = spikec.zoo.build(f"spikinghash_{name.partition('_')[0]}", **options).eval()
     recordings, steps = options.get("recordings", False), options["steps"]
-    shape = (2, model.options.channels, *options["size"])
+    shape = (2, 2 if recordings else 3, *options["size"])
     x = torch.zeros((steps, *shape) if recordings else shape)
     graph = spikec.import_model(model, x, time_axis=0 if recordings else None)
     rows = count_static(analog_twin(graph), steps)

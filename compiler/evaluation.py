@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 from numbers import Integral
@@ -12,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikec.calibrate import BLOCK, blocks
-from spikec.data import checked_labels, read_data
+from spikec.data import Data, checked_labels, read_data
 from spikec.errors import DataError, UsageError
 from spikec.ir import Graph, Sizes
+from spikec.ir.dims import without_time
 from spikec.ir.printer import fingerprint
 from spikec.runtime import run
 from spikec.runtime.feed import bind_inputs, shown, told_steps
@@ -52,19 +54,29 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """How a program fared, beside the analog network that it stands for."""
+class Activity:
+    """How much a program fired."""
 
     samples: int
+    events_per_neuron: float
+    """events per neuron and sample, over all steps"""
+    rates: Mapping[str, float]
+    """the same by layer"""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give all figures for machines."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Evaluation(Activity):
+    """How a program fared, beside the analog network that it stands for."""
+
     accuracy_by_step: tuple[float, ...]
     """share of samples whose label is the largest output, after each step"""
     reference_accuracy: float
     agreement: float
     """share of samples on which program and network choose the same class"""
-    events_per_neuron: float
-    """events per neuron and sample, over all steps"""
-    rates: Mapping[str, float]
-    """the same by layer"""
 
     @property
     def accuracy(self) -> float:
@@ -77,8 +89,20 @@ class Evaluation:
         return 100 * (self.reference_accuracy - self.accuracy)
 
     def to_json(self) -> dict[str, Any]:
-        """Give all figures for machines."""
-        return {**asdict(self), "accuracy": self.accuracy, "drop_points": self.drop}
+        return {**super().to_json(), "accuracy": self.accuracy, "drop_points": self.drop}
+
+
+@dataclass(frozen=True)
+class Observation(Activity):
+    """How far outputs that are no class scores are from the network's."""
+
+    difference_by_step: tuple[float, ...]
+    """|y - r| / |r| over all samples (2-norms), after each step; r: what the network gives"""
+
+    @property
+    def difference(self) -> float:
+        """The same after the last step."""
+        return self.difference_by_step[-1]
 
 
 def evaluate(
@@ -90,30 +114,56 @@ def evaluate(
     watchers: Sequence[Watcher] = (),
 ) -> Evaluation:
     """Run all samples through the program and the network; watchers see values on the way."""
-    check_memory(memory)
     samples = read_data(data)
+    tally = _Answers(program.graph, samples)
+    for done in _run(program, samples, (steps, memory), watchers, tally):
+        progress(done, len(samples))
+    return tally.result()
+
+
+def observe(
+    program: Subject,
+    data: object,
+    steps: int,
+    memory: int | None = None,
+    progress: Progress = lambda done, total: None,
+    watchers: Sequence[Watcher] = (),
+) -> Observation:
+    """Do the same where outputs are no class scores: labels are not looked at."""
+    samples = read_data(data)
+    tally = _Distances(program.graph)
+    for done in _run(program, samples, (steps, memory), watchers, tally):
+        progress(done, len(samples))
+    return tally.result()
+
+
+def gives_scores(graph: Graph) -> bool:
+    """Tell whether the first output is class scores, [samples, classes] after each step."""
+    dims = without_time(graph.outputs[0].inputs[0].type.dims)
+    return len(dims) == 2 and isinstance(dims[1], int) and dims[1] > 1
+
+
+def _run(
+    program: Subject,
+    samples: Data,
+    limits: tuple[int, int | None],
+    watchers: Sequence[Watcher],
+    tally: _Tally,
+) -> Iterator[int]:
+    """Count block after block; give the number of samples so far."""
+    steps, memory = limits
+    check_memory(memory)
     inputs = program.inputs(samples)
-    count = len(samples)
     seen = frozenset(name for watcher in watchers for name in watcher.names)
     itself = fingerprint(program.graph) == fingerprint(program.reference)
-    tally: _Tally | None = None
-    done = 0
     for block in blocks(inputs, block_size(program.graph, seen, steps)):
-        size = len(next(iter(block.values())))
-        outputs, found = _simulated(program, block, (steps, memory), seen)
+        outputs, found = _simulated(program, block, limits, seen)
         # what was trained spiking stands for itself
-        final = outputs[-1] if itself else answers(program.reference, block, steps)
-        reference = _scores(final)
-        if tally is None:
-            tally = _Tally(checked_labels(samples, reference.shape[-1]), program.graph)
-        events = {name: int(counts.events.sum()) for name, counts in found.events.items()}
-        tally.add(outputs, reference, events, slice(done, done + size))
+        reference = outputs[-1] if itself else answers(program.reference, block, steps)
+        tally.add(outputs, reference, found)
         for watcher in watchers:
-            watcher.see(found.values, size)
-        done += size
-        progress(done, count)
-    assert tally is not None  # read_data refuses empty data
-    return tally.result(count)
+            watcher.see(found.values, outputs.shape[1])
+        yield tally.samples
 
 
 def answers(network: Graph, block: Mapping[str, Numbers], steps: int) -> Numbers:
@@ -168,41 +218,78 @@ def _scores(scores: Numbers) -> Numbers:
     return scores
 
 
-class _Tally:
+class _Tally(ABC):
     """Counts over all blocks."""
 
-    def __init__(self, labels: NDArray[np.int64], graph: Graph) -> None:
-        self.labels = labels
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.right: Numbers | int = 0
-        self.reference_right = self.same = 0
+        self.samples = 0
         self.events: dict[str, int] = {}
 
-    def add(
-        self, outputs: Numbers, reference: Numbers, events: Mapping[str, int], where: slice
-    ) -> None:
-        labels, chosen = self.labels[where], outputs.argmax(axis=-1)
-        wanted = reference.argmax(axis=-1)
-        self.right = self.right + (chosen == labels).sum(axis=1)
-        self.reference_right += int((wanted == labels).sum())
-        self.same += int((chosen[-1] == wanted).sum())
-        for name, number in events.items():
-            self.events[name] = self.events.get(name, 0) + number
+    def add(self, outputs: Numbers, reference: Numbers, found: Simulation) -> None:
+        """Count a block: outputs [steps, samples, ...], what the network gives [samples, ...]."""
+        self.compare(outputs, reference)
+        for name, counts in found.events.items():
+            self.events[name] = self.events.get(name, 0) + int(counts.events.sum())
+        self.samples += outputs.shape[1]
 
-    def result(self, samples: int) -> Evaluation:
+    @abstractmethod
+    def compare(self, outputs: Numbers, reference: Numbers) -> None:
+        """Look at outputs."""
+
+    def activity(self) -> Activity:
+        """Give what was fired."""
         sizes = {
             n.name: neurons_in(self.graph, n.name) for n in self.graph if n.name in self.events
         }
-        rates = {name: self.events[name] / size / samples for name, size in sizes.items()}
+        rates = {name: self.events[name] / size / self.samples for name, size in sizes.items()}
         neurons = max(1, sum(sizes.values()))
-        by_step = tuple(float(n) / samples for n in np.atleast_1d(self.right))
+        return Activity(self.samples, sum(self.events.values()) / neurons / self.samples, rates)
+
+
+class _Answers(_Tally):
+    def __init__(self, graph: Graph, data: Data) -> None:
+        super().__init__(graph)
+        self.data = data
+        self.right: Numbers | int = 0
+        self.reference_right = self.same = 0
+
+    def compare(self, outputs: Numbers, reference: Numbers) -> None:
+        scores = _scores(reference)
+        if not self.samples:
+            self.labels = checked_labels(self.data, scores.shape[-1])
+        labels = self.labels[self.samples : self.samples + len(scores)]
+        chosen, wanted = outputs.argmax(axis=-1), scores.argmax(axis=-1)
+        self.right = self.right + (chosen == labels).sum(axis=1)
+        self.reference_right += int((wanted == labels).sum())
+        self.same += int((chosen[-1] == wanted).sum())
+
+    def result(self) -> Evaluation:
+        by_step = tuple(float(n) / self.samples for n in np.atleast_1d(self.right))
         return Evaluation(
-            samples=samples,
+            **vars(self.activity()),
             accuracy_by_step=by_step,
-            reference_accuracy=self.reference_right / samples,
-            agreement=self.same / samples,
-            events_per_neuron=sum(self.events.values()) / neurons / samples,
-            rates=rates,
+            reference_accuracy=self.reference_right / self.samples,
+            agreement=self.same / self.samples,
+        )
+
+
+class _Distances(_Tally):
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph)
+        self.apart: Numbers | float = 0.0
+        self.size = 0.0
+
+    def compare(self, outputs: Numbers, reference: Numbers) -> None:
+        steps = len(outputs)
+        differences = (outputs - reference).reshape(steps, -1).astype(np.float64)
+        self.apart = self.apart + np.square(differences).sum(axis=1)
+        self.size += float(np.square(reference.astype(np.float64)).sum())
+
+    def result(self) -> Observation:
+        shares = np.sqrt(np.atleast_1d(self.apart) / (self.size or 1.0))
+        return Observation(
+            **vars(self.activity()), difference_by_step=tuple(float(share) for share in shares)
         )
 
 

@@ -17,6 +17,7 @@ from spikec.cli.screen import Screen
 from spikec.report.formats import Format
 
 if TYPE_CHECKING:
+    from spikec.evaluation import Activity
     from spikec.report.findings import Findings
     from spikec.target import Target
 
@@ -97,14 +98,22 @@ def _targets(names: tuple[str, ...] | list[str]) -> dict[str, Target]:
 
 
 def _tell(screen: Screen, found: Findings, files: dict[str, Any]) -> None:
-    seen = found.evaluation
+    seen = found.activity
     if screen.as_json:
         screen.document({**files, **seen.to_json()})
         return
-    screen.say(
-        f"accuracy {seen.accuracy:.2%} of {seen.samples:,} samples, network "
-        f"{seen.reference_accuracy:.2%}; {seen.events_per_neuron:.3g} events per neuron and sample"
-    )
+    screen.say(f"{_quality(seen)}; {seen.events_per_neuron:.3g} events per neuron and sample")
     if files["plots"]:
         screen.say(f"wrote {len(files['plots'])} pictures into {Path(files['plots'][0]).parent}")
     screen.say(f"wrote {files['file']} ({files['bytes']:,} bytes)")
+
+
+def _quality(seen: Activity) -> str:
+    from spikec.evaluation import Evaluation, Observation
+
+    match seen:
+        case Evaluation(accuracy=own, reference_accuracy=network):
+            return f"accuracy {own:.2%} of {seen.samples:,} samples, network {network:.2%}"
+        case Observation(difference=far):
+            return f"outputs of {seen.samples:,} samples, {far:.2g} off the network's (relative)"
+    return f"{seen.samples:,} samples"

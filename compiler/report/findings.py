@@ -19,7 +19,14 @@ from spikec.energy.measure import counter_of, measured
 from spikec.energy.profile import Profile
 from spikec.energy.result import Energy
 from spikec.errors import DataError, UnsupportedModel, UsageError
-from spikec.evaluation import Evaluation, Progress, evaluate, neurons_in
+from spikec.evaluation import (
+    Activity,
+    Progress,
+    evaluate,
+    gives_scores,
+    neurons_in,
+    observe,
+)
 from spikec.ir import Graph
 from spikec.ir.printer import fingerprint
 from spikec.report.firing import Firing, Numbers, Watch
@@ -63,7 +70,8 @@ class Findings:
     steps: int
     neurons: Mapping[str, int]
     """by layer"""
-    evaluation: Evaluation
+    activity: Activity
+    """an Evaluation where outputs are class scores, else an Observation"""
     firing: tuple[Firing, ...]
     choice: Choice
     thresholds: tuple[Thresholds, ...]
@@ -104,13 +112,14 @@ def gather(
     watch = Watch(program.graph, program.neurons, steps, choice.sample)
     counter, reason = _counter(program, steps)
     watchers = (watch,) if counter is None else (watch, counter)
-    evaluation = evaluate(program, samples, steps, memory, progress, watchers)
+    measure = evaluate if gives_scores(program.graph) else observe
+    activity = measure(program, samples, steps, memory, progress, watchers)
     graph = program.graph
     return Findings(
         name=graph.name,
         steps=steps,
         neurons={name: neurons_in(graph, name) for name in program.neurons},
-        evaluation=evaluation,
+        activity=activity,
         firing=watch.result(),
         choice=choice,
         thresholds=thresholds_of(graph, program.neurons),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spikec.energy.tables import joule, ratio
+from spikec.evaluation import Activity, Evaluation, Observation
 from spikec.report import theme
 from spikec.report.findings import Findings
 from spikec.report.markup import Element, e, to_html
@@ -47,16 +48,14 @@ def _style() -> str:
 
 
 def _header(found: Findings) -> Element:
-    seen = found.evaluation
+    seen = found.activity
     recipe = found.program.get("recipe", "").partition(" (")[0]
     lead = f"A spiking program of {found.steps} time steps" + (
         f", recipe {recipe}" if recipe else ""
     )
     total = sum(rate * found.neurons[name] for name, rate in seen.rates.items())
-    below = f"{abs(seen.drop):.2f} points {'below' if seen.drop >= 0 else 'above'} its network"
     tiles = (
-        tile(percent(seen.accuracy, 2), "accuracy", below),
-        tile(percent(seen.agreement, 2), "agreement", "same class as its network"),
+        *_quality(seen),
         tile(quantity(total), "events per sample", f"{plain(seen.events_per_neuron)} per neuron"),
         *_energy(found),
         tile(f"{sum(found.neurons.values()):,}", "neurons", f"in {len(found.neurons)} layers"),
@@ -64,6 +63,19 @@ def _header(found: Findings) -> Element:
     return e(
         "header", e("h1", found.name), e("p", lead, class_="lead"), cards(*tiles, kind="tiles")
     )
+
+
+def _quality(seen: Activity) -> list[Element]:
+    match seen:
+        case Evaluation():
+            below = f"{abs(seen.drop):.2f} points {'below' if seen.drop >= 0 else 'above'}"
+            return [
+                tile(percent(seen.accuracy, 2), "accuracy", f"{below} its network"),
+                tile(percent(seen.agreement, 2), "agreement", "same class as its network"),
+            ]
+        case Observation():
+            return [tile(f"{seen.difference:.2g}", "difference", "relative, to its network")]
+    return []
 
 
 def _energy(found: Findings) -> list[Element]:
@@ -94,6 +106,7 @@ def _fired(make: Callable[[Findings], Element]) -> Callable[[Findings], Element 
 
 SECTIONS: tuple[Callable[[Findings], Element | None], ...] = (
     accuracy.accuracy,
+    accuracy.outputs,
     _fired(events.events),
     _fired(events.rates),
     _fired(events.raster),

@@ -82,15 +82,16 @@ class Deformed(nn.Module):
 
     def __init__(self, *, masked: bool, **options: Any) -> None:
         super().__init__()
+        groups = options.get("offset_groups", 1)
         self.deform = DeformConv2d(CHANNELS, 6, 3, padding=1, **options)
-        self.offset = nn.Conv2d(CHANNELS, 18 * self.deform.call.op.offset_groups, 3, padding=1)
-        self.mask = nn.Conv2d(CHANNELS, 9 * self.deform.call.op.offset_groups, 3, padding=1)
+        self.offset = nn.Conv2d(CHANNELS, 18 * groups, 3, padding=1)
+        self.mask = nn.Conv2d(CHANNELS, 9 * groups, 3, padding=1)
         self.masked = masked
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(0, 1)
         mask = self.mask(flat).sigmoid() if self.masked else None
-        y = self.deform(flat, self.offset(flat), mask)
+        y: Tensor = self.deform(flat, self.offset(flat), mask)
         return y.reshape(*x.shape[:2], *y.shape[1:])
 
 

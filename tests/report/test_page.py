@@ -53,7 +53,7 @@ SIZES = {"relu": 80, "relu_2": 96}
 
 def test_the_numbers_are_those_of_evaluate(reported: Reported) -> None:
     seen = reported.program.evaluate(reported.data)
-    assert reported.found.evaluation == seen
+    assert reported.found.activity == seen
     tree = Tree(reported.html)
     by_step = [row for row in tree.rows if len(row) == 3 and row[0].isdigit()]
     assert [row[:2] for row in by_step] == [

@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+import spikec
 from spikec.errors import BadFile, DataError, MissingDependency, SpikecError, UsageError
+from spikec.evaluation import Evaluation, Observation
 from spikec.report.findings import Findings
 from spikec.report.formats import Format
 from spikec.report.page import pictures
@@ -36,8 +40,29 @@ def test_a_program_writes_its_page(reported: Reported, tmp_path: Path) -> None:
 def test_fewer_steps_are_told(reported: Reported, tmp_path: Path) -> None:
     found = reported.program.report(tmp_path / "a.html", reported.data, steps=3, targets={})
     assert found.steps == 3
-    assert len(found.evaluation.accuracy_by_step) == 3
+    assert isinstance(found.activity, Evaluation)
+    assert len(found.activity.accuracy_by_step) == 3
     assert found.firing[0].raster.shape[0] == 3
+
+
+def test_outputs_that_are_no_class_scores_are_compared_with_the_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, x = (
+        nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3)),
+        torch.rand(9, 1, 8, 8),
+    )
+    program = spikec.convert(net.eval(), x, 4, "rate")
+    found = program.report(tmp_path / "images.html", x, targets={})
+    with torch.no_grad():
+        wanted = net(x).numpy()
+    apart = [np.linalg.norm(y - wanted) for y in program.run(x).output_by_step]
+    shares = np.array(apart) / np.linalg.norm(wanted)
+    assert isinstance(found.activity, Observation)
+    np.testing.assert_allclose(found.activity.difference_by_step, shares, rtol=1e-4)
+    page = (tmp_path / "images.html").read_text("utf-8")
+    assert "Outputs are no class scores" in page
+    assert found.activity.events_per_neuron > 0
+    assert "accuracy" not in {picture.name for picture in pictures(found)}
 
 
 @pytest.mark.parametrize(

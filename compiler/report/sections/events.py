@@ -26,7 +26,7 @@ def pictures(found: Findings) -> list[Picture]:
 
 def per_layer(found: Findings) -> Picture:
     """Draw the events of one sample, by layer."""
-    rates = found.evaluation.rates
+    rates = found.activity.rates
     bars = [_bar(name, rate * found.neurons[name]) for name, rate in rates.items()]
     return bar_rows("events", "Events per sample", bars)
 
@@ -35,7 +35,7 @@ def per_neuron(found: Findings) -> Picture:
     """Draw the events of one neuron and sample, by layer."""
     bars = [
         Bar(name, (Part("events", rate, Role.SECOND),), plain(rate))
-        for name, rate in found.evaluation.rates.items()
+        for name, rate in found.activity.rates.items()
     ]
     return bar_rows("events-per-neuron", "Events per neuron and sample", bars)
 
@@ -46,7 +46,7 @@ def _bar(name: str, events: float) -> Bar:
 
 def events(found: Findings) -> Element:
     """Show events by layer, with a table in a fold."""
-    seen, layers = found.evaluation, {layer.name: layer for layer in found.firing}
+    seen, layers = found.activity, {layer.name: layer for layer in found.firing}
     total = sum(rate * found.neurons[name] for name, rate in seen.rates.items())
     rows = (
         (

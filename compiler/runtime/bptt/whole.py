@@ -22,7 +22,8 @@ def haar(op: ops.Haar, inputs: Tensors, _: Constants) -> Tensors:
     size = x.shape[op.axis]
     if size % 2:
         x = torch.cat([x, x.narrow(op.axis, size - 1, 1)], op.axis)
-    even, odd = x.unflatten(op.axis, (-1, 2)).unbind(op.axis)
+    pairs = x.unflatten(op.axis, (-1, 2))  # type: ignore[no-untyped-call]  # torch declares none
+    even, odd = pairs.unbind(op.axis)
     return ((even + odd) * ROOT, (even - odd) * ROOT)
 
 
@@ -42,7 +43,8 @@ def and_over_time(op: ops.AndOverTime, inputs: Tensors, _: Constants) -> Tensors
 def time_mix(op: ops.TimeMix, inputs: Tensors, constants: Constants) -> Tensors:
     """See :class:`spikec.ir.ops.TimeMix`."""
     weight = constants(op.weight)
-    windows = inputs[0].movedim(op.axis, -1).unflatten(-1, (-1, weight.shape[1]))
+    last = inputs[0].movedim(op.axis, -1)
+    windows = last.reshape(*last.shape[:-1], -1, weight.shape[1])
     return ((windows @ weight.T).flatten(-2).movedim(-1, op.axis),)
 
 
