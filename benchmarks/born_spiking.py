@@ -1,6 +1,6 @@
 """Spikinghash and SpikeSR, small and trained, in every engine: equal events, time per sample.
 
-    python -m benchmarks.born_spiking [hash sr] [--samples 16] [--epochs 6] [--iterations 200]
+    python -m benchmarks.born_spiking [hash sr] [--samples 16] [--epochs 12] [--iterations 200]
 
 Spikinghash learns synthetic clips (order, pause of 4 steps; class scores and codes of 16 bits),
 SpikeSR photographs at twice the size.  Every event of the reference engine is compared with the
@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.utils import _pytree as pytree
 
 import spikec
 from examples.spikesr.images import SKIMAGE, Sizes, load_images
@@ -79,7 +80,7 @@ def compare(name: str, one: Subject) -> None:
     entries = sum(train.size for train in fast.spikes.values())
     with torch.no_grad():
         told = one.module(torch.from_numpy(one.x))
-    wanted = list(told.values()) if isinstance(told, dict) else [told]
+    wanted = pytree.tree_leaves(told)
     apart = max(
         float(np.abs(y - w.numpy()).max())
         for y, w in zip(fast.outputs.values(), wanted, strict=True)
@@ -122,7 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("nets", nargs="*", choices=[*NETS, []], default=list(NETS))
     parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--iterations", type=int, default=200)
     given = parser.parse_args()
     torch.set_num_threads(1)
