@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
@@ -31,14 +33,28 @@ def _sampled(op: ops.DeformConv, x: Tensor, offset: Tensor) -> Tensor:
     count, groups = math.prod(op.kernel), op.offset_groups
     height, width = offset.shape[-2:]
     shifts = offset.reshape(len(x) * groups, count, 2, height, width)
-    places = []
-    for axis, size in enumerate(x.shape[-2:]):
-        where = _starts(op, axis, offset) + shifts[:, :, axis]
-        places.append((2 * where + 1) / size - 1)  # the edges of the border pixels are -1 and 1
-    grid = torch.stack(places[::-1], -1).flatten(1, 2)
+    rows, columns = (_starts(op, axis, offset) + shifts[:, :, axis] for axis in (0, 1))
     pixels = x.reshape(len(x) * groups, -1, *x.shape[-2:])
-    found = F.grid_sample(pixels, grid, mode="bilinear", align_corners=False)
-    return found.reshape(len(x), groups, -1, count, height, width)
+    top, left = rows.detach().floor(), columns.detach().floor()
+    # shares of the two nearest rows and columns, differentiable at whole places too
+    down, right = ((1 - part, 1 - (1 - part)) for part in (rows - top, columns - left))
+    flat, total = pixels.flatten(2), torch.zeros_like(x[:1, :1, :1, :1])
+    for dy, dx in itertools.product((0, 1), repeat=2):
+        row, column = top + dy, left + dx
+        weight = down[dy] * right[dx]
+        place, inside = _place(row, column, pixels.shape[-2:])
+        # a sampler of torch's would be faster, but it rounds places: events would differ
+        found = flat.gather(2, place.expand(-1, flat.shape[1], -1))
+        total = total + (weight * inside).reshape(place.shape) * found
+    return total.reshape(len(x), groups, -1, count, height, width)
+
+
+def _place(row: Tensor, column: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Give the number of a pixel, [N, 1, places], and whether it lies inside."""
+    height, width = size
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    place = (row.clamp(0, height - 1) * width + column.clamp(0, width - 1)).long()
+    return place.reshape(len(place), 1, -1), inside
 
 
 def _starts(op: ops.DeformConv, axis: int, like: Tensor) -> Tensor:

@@ -1,0 +1,91 @@
+"""Steps that meet: against NumPy, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import spikec
+from spikec.errors import DataError, SpikecError, UsageError
+from spikec.nn import (
+    IF,
+    Direct,
+    StepWeights,
+    TimeMix,
+    and_over_time,
+    haar,
+    haar_inverse,
+    steps_multiple,
+)
+
+
+def test_and_is_the_least_and_its_derivative_that_of_the_product() -> None:
+    spikes = (torch.rand(5, 3, 7, generator=torch.Generator().manual_seed(0)) < 0.8).double()
+    spikes.requires_grad_()
+    y = and_over_time(spikes)
+    np.testing.assert_array_equal(y.detach().numpy(), spikes.detach().numpy().min(0))
+    y.sum().backward()  # type: ignore[no-untyped-call]  # torch declares none
+    others = [np.delete(spikes.detach().numpy(), t, axis=0).prod(0) for t in range(5)]
+    assert spikes.grad is not None
+    np.testing.assert_array_equal(spikes.grad.numpy(), np.stack(others))
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1, 2])
+def test_bands_of_an_odd_axis_hold_its_last_element_twice(axis: int) -> None:
+    x = torch.arange(60.0).reshape(3, 5, 4)
+    size = x.shape[axis]
+    low, high = haar(x, axis)
+    assert low.shape[axis] == high.shape[axis] == -(-size // 2)
+    torch.testing.assert_close(haar_inverse(low, high, axis).narrow(axis, 0, size), x)
+
+
+def test_weights_go_round() -> None:
+    weights = StepWeights(2, (3,))
+    nn.init.normal_(weights.weight)
+    x = torch.randn(5, 4, 3)
+    wanted = x * weights.weight[torch.tensor([0, 1, 0, 1, 0])][:, None]
+    torch.testing.assert_close(weights(x), wanted)
+
+
+def test_axes_that_are_not_there_are_refused() -> None:
+    with pytest.raises(UsageError, match="axis 2 of a value of 2 axes"):
+        haar(torch.zeros(2, 3), 2)
+    with pytest.raises(UsageError, match="of 9 axes"):
+        haar(torch.zeros((1,) * 9), 0)
+
+
+class Windows(nn.Module):
+    """An encoder and steps that meet in pairs and triples."""
+
+    def __init__(self, *, still: bool) -> None:
+        super().__init__()
+        self.encoder = Direct(6) if still else nn.Identity()
+        self.neuron, self.twos, self.threes = IF(0.5), TimeMix(2), TimeMix(3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.threes(self.twos(self.neuron(self.encoder(x))))
+        return y.mean(0)
+
+
+def test_steps_vary_among_multiples() -> None:
+    net, x = Windows(still=True).eval(), torch.rand(3, 4)
+    assert steps_multiple(net) == 6
+    program = spikec.convert(net, x, 12)
+    with spikec.nn.steps(net, 12), torch.no_grad():
+        wanted = net(x)
+    np.testing.assert_allclose(program.run(x).output, wanted.numpy(), atol=1e-6)
+    with pytest.raises(SpikecError, match="7 steps in windows of 2"):
+        program.run(x, steps=7)
+
+
+def test_recordings_of_another_number_are_refused() -> None:
+    net = Windows(still=False).eval()
+    with pytest.raises(DataError, match="expected: a multiple of 6"):
+        spikec.import_model(net, torch.rand(4, 3, 5), time_axis=0)
+    graph = spikec.import_model(net, torch.rand(6, 3, 5), time_axis=0)
+    x = np.random.default_rng(0).random((12, 3, 5), np.float32)
+    with torch.no_grad():
+        wanted = net(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(np.asarray(spikec.runtime.run(graph, x)), wanted, atol=1e-6)
