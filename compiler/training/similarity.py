@@ -44,6 +44,8 @@ class HashOptions:
     """what a code counts as in <b_i, b_j>: 01 as it is, or pm1, -1 and 1"""
     least: float = 0.4
     """similarities up to here are 0"""
+    offset: float = 0.0
+    """what is taken from potentials first; with the threshold, their signs tell bits apart"""
     first: int = 50
     """epochs of the first round, which is hard"""
     every: int = 20
@@ -182,7 +184,7 @@ class HashTask(ModuleTask):
         pairs = pair_loss(codes, self.similarity.of(labels), self.hashing.code_values)
         loss = self.hashing.alpha * pairs + self.hashing.beta * F.cross_entropy(scores, labels)
         if learns:
-            self.similarity.collect(potentials.float(), labels, right)
+            self.similarity.collect(potentials.float() - self.hashing.offset, labels, right)
             self.done += 1
         return loss, float(right.sum())
 

@@ -129,8 +129,8 @@ class Block(nn.Module):
 class Spikinghash(nn.Module):
     """Convolution, four stages SN-convolution(-pool)-block, the mean over places f[t], a head.
 
-    Without ``bits`` it gives class scores W (1/T Σ_t f[t]) + b, [B, classes]; with them codes
-    ∧_t SN(W f[t] + b), [B, bits], and class scores W code + b.
+    Without ``bits`` it gives class scores W (1/T Σ_t f[t]) + b, [B, classes]; with them ``codes``
+    ∧_t SN(W f[t] + b), [B, bits], and ``scores`` of classes, W code + b.
     """
 
     def __init__(self, plan: Plan, options: Options) -> None:
@@ -159,13 +159,13 @@ class Spikinghash(nn.Module):
         self._check(x)
         return self.stages(self.stem(self.encoder(x))).mean((-2, -1))  # type: ignore[no-any-return]
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Give class scores; codes before them where it makes codes."""
+    def forward(self, x: Tensor) -> Tensor | dict[str, Tensor]:
+        """Give class scores; where it makes codes, these too, by name."""
         features = self.features(x)
         if self.hash is None:
             return self.head(features.mean(0))  # type: ignore[no-any-return]
         codes = self.hash(features)
-        return codes, self.head(codes)
+        return {"scores": self.head(codes), "codes": codes}
 
     def codes(self, x: Tensor) -> Tensor:
         """Give the codes alone, [B, bits]."""

@@ -187,6 +187,20 @@ def test_similarity_changes_where_rounds_begin() -> None:
     assert not torch.equal(tables[-1], hard)
 
 
+def test_potentials_count_from_the_offset() -> None:
+    """Sums of a batch, against those of its potentials as they are given in training."""
+    made, batch = task(replace(HASHING, offset=1.0)), DATA.rows(torch.arange(16))
+    _, right = made.loss(batch, 0)
+    with torch.no_grad():
+        _, scores, potentials = made.model.hash_and_scores(batch.inputs["x"])  # type: ignore[operator]
+    assert batch.labels is not None
+    hits = scores.argmax(-1) == batch.labels
+    alone = ClassSimilarity(CLASSES, 0.0)
+    alone.collect(potentials - 1.0, batch.labels, hits)
+    assert right == hits.sum() > 0
+    torch.testing.assert_close(made.similarity.sums, alone.sums)
+
+
 def test_hard_similarity_stays() -> None:
     _, tables, _ = trained(replace(HASHING, mode="hard"))
     assert all(torch.equal(table, torch.eye(CLASSES)) for table in tables)

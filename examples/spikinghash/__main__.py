@@ -1,0 +1,227 @@
+"""Train, hash, search, convert, verify, report and export in one command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from safetensors.torch import save_file
+
+import spikec
+from examples.spikinghash.clips import KINDS
+from examples.spikinghash.making import (
+    Progress,
+    Settings,
+    accuracy,
+    answers,
+    codes_of,
+    converted,
+    found_by_codes,
+    ran,
+    trained,
+)
+from examples.spikinghash.recordings import DATASETS, load_recordings
+from examples.spikinghash.samples import CLIPS, Samples, load_samples
+from spikec.errors import SpikecError, UsageError
+from spikec.report.plots.training import accuracy_by_epoch
+from spikec.report.svg import svg_file
+from spikec.training.similarity import MODES, SHIFTS, HashOptions
+from spikec.zoo.spikinghash import MIXERS, PLANS, Spikinghash
+
+SHOWN = 64
+"""samples that exports are verified on"""
+SOURCES = (
+    "digits, clips, FILE.npz of train_x, train_y, test_x, test_y, or a folder of recordings "
+    "with --dataset"
+)
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    known, hashing = Settings(), Settings().hashing
+    parser = argparse.ArgumentParser(prog="python -m examples.spikinghash", description=__doc__)
+    add = parser.add_argument
+    add("--data", default=CLIPS, help=SOURCES)
+    add("--dataset", default=None, choices=list(DATASETS), help="what a folder holds")
+    add("--side", type=int, default=None, help="pixels of a folder's frames; the sensor's size")
+    add("--kind", default="pairs", choices=list(KINDS), help="of clips")
+    add("--pause", type=int, default=2, help="of clips: steps between both motions")
+    add("--network", default=known.network, choices=list(PLANS))
+    add("--dims", default="8,16,16,16", help="channels of the stages; paper: as printed")
+    add("--steps", type=int, default=known.steps, help="of images; recordings have their own")
+    add("--bits", type=int, default=None, help="of the codes; class scores alone, if left out")
+    add("--mixer", default=known.mixer, choices=list(MIXERS), help="of the first two stages")
+    add("--heads", type=int, default=known.heads)
+    add("--tau", type=float, default=known.tau, help="time constant of the neurons")
+    add("--mode", default=hashing.mode, choices=MODES, help="similarities of classes")
+    add("--alpha", type=float, default=hashing.alpha, help="weight of pairs")
+    add("--beta", type=float, default=hashing.beta, help="weight of classes")
+    add("--code-values", default=hashing.code_values, choices=list(SHIFTS))
+    add("--first", type=int, default=hashing.first, help="epochs of hard similarities")
+    add("--every", type=int, default=hashing.every, help="epochs of a round behind them")
+    add("--last", type=int, default=hashing.last, help="epochs at the end, each a round")
+    add("--least", type=float, default=hashing.least, help="similarities up to here are 0")
+    add("--offset", type=float, default=hashing.offset, help="taken from potentials")
+    add("--k", type=int, default=100, help="of mAP@k, ACG@k and NDCG@k")
+    add(
+        "--warm-epochs",
+        type=int,
+        default=known.warm_epochs,
+        help="of classes alone, before codes are learned",
+    )
+    add("--epochs", type=int, default=known.epochs)
+    add("--rate", type=float, default=known.rate)
+    add("--batch", type=int, default=known.batch)
+    add("--seed", type=int, default=known.seed)
+    add("--device", default=known.device)
+    add("--out", type=Path, default=Path("spikinghash"), help="folder for all that is made")
+    add("--resume", action="store_true", help="go on from the checkpoint in --out")
+    return parser.parse_args(given)
+
+
+def samples_of(given: argparse.Namespace, progress: Progress) -> Samples:
+    """Read what is learned from."""
+    if given.dataset is None:
+        return load_samples(given.data, given.kind, given.pause, given.seed)
+    size = None if given.side is None else (given.side, given.side)
+    told = {"seed": given.seed, "progress": progress("reading recordings")}
+    return load_recordings(Path(given.data), given.dataset, size, **told)
+
+
+def settings_of(given: argparse.Namespace) -> Settings:
+    """Give the settings."""
+    hashing = {name: getattr(given, name) for name in ("mode", "alpha", "beta", "code_values")}
+    hashing |= {
+        name: getattr(given, name) for name in ("first", "every", "last", "least", "offset")
+    }
+    names = set(Settings.__dataclass_fields__) - {"dims", "hashing"}
+    chosen = {name: getattr(given, name) for name in names}
+    return Settings(**chosen, dims=_dims(given.dims), hashing=HashOptions(**hashing))
+
+
+def _dims(text: str) -> tuple[int, ...] | None:
+    if text == "paper":
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"dims {text!r}", expected="8,16,16,16, say, or paper") from None
+
+
+@contextmanager
+def bars() -> Iterator[Progress]:
+    """Show a bar per part of the work, on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True)) as progress:
+
+        def bar(label: str) -> Callable[[int, int], None]:
+            task = progress.add_task(label, total=None)
+            return lambda done, total: progress.update(task, completed=done, total=total)
+
+        yield bar
+
+
+def make(settings: Settings, samples: Samples, k: int, out: Path) -> dict[str, Any]:
+    """Do everything; give what is printed."""
+    out.mkdir(parents=True, exist_ok=True)
+    with bars() as bar:
+        model, history = trained(settings, samples, out, bar)
+    (out / "epochs.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history), "utf-8")
+    (out / "epochs.svg").write_text(svg_file(accuracy_by_epoch(history)), "utf-8")
+    save_file(model.state_dict(), out / "weights.safetensors")
+    told: dict[str, Any] = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "accuracy": accuracy(model, samples.test),
+    }
+    if settings.bits is not None:
+        told["retrieval"] = _searched(model, samples, k)
+    steps = samples.train[0].shape[1] if samples.recordings else settings.steps
+    program = converted(model, samples, int(steps))
+    told["program"] = deployed(program, model, samples, out)
+    for path in out.glob("*.checkpoint"):
+        path.unlink()
+    return told
+
+
+def _searched(model: Spikinghash, samples: Samples, k: int) -> dict[str, Any]:
+    """Ask the samples that were learned from by codes, for each test sample."""
+    most = min(k, len(samples.train[1]))
+    found = found_by_codes(model, samples, most)
+    ones = float(codes_of(model, samples.test[0]).unpack().mean())
+    return {**asdict(found), "ones": ones}
+
+
+def deployed(
+    program: spikec.Program, model: Spikinghash, samples: Samples, out: Path
+) -> dict[str, Any]:
+    """Compare the program with the network; save, price, verify, report and export it."""
+    program.save(out / "program.spk")
+    x, y = samples.test
+    shown = x[:SHOWN]
+    played = np.moveaxis(shown, 0, 1) if samples.recordings else shown  # steps first
+    found = program.evaluate((x, y))
+    told: dict[str, Any] = {
+        "recipe": program.recipe,
+        "accuracy": found.accuracy,
+        "rates": dict(found.rates),
+    }
+    program.report(out / "report.html", (x, y), targets={})
+    if model.hash is not None:
+        same = ran(program, samples)["codes"] == answers(model, x)["codes"]
+        told["same_codes"] = float(same.all(-1).mean())
+    energy = program.energy(shown)
+    told["energy_pj"] = {"spiking": energy.total_pj}
+    told["energy_pj"] |= {one.name: one.total_pj for one in energy.baselines}
+    (out / "energy.txt").write_text(energy.table(), "utf-8")
+    told["verified"] = str(program.verify("onnx_graph", played, step=False))
+    program.export("onnx_graph", out / "onnx", step=False)
+    return told
+
+
+def show(told: dict[str, Any], out: Path) -> None:
+    """Print what came out."""
+    print(f"{told['parameters']:,} parameters, accuracy {told['accuracy']:.2%} on test samples")
+    if "retrieval" in told:
+        one = told["retrieval"]
+        print(
+            f"mAP@{one['k']} {one['mean_average_precision']:.4f}, "
+            f"ACG@{one['k']} {one['cumulative_gain']:.4f}, "
+            f"NDCG@{one['k']} {one['discounted_gain']:.4f}; {one['ones']:.1%} of all bits are 1"
+        )
+    program = told["program"]
+    print(f"program: accuracy {program['accuracy']:.2%}", end="")
+    same = program.get("same_codes")
+    print("" if same is None else f", {same:.2%} of the codes are those of the network")
+    print("energy per sample in nJ:", end=" ")
+    print(", ".join(f"{name} {pj / 1000:,.1f}" for name, pj in program["energy_pj"].items()))
+    print(program["verified"])
+    print(f"weights, program, epochs and ONNX lie in {out}")
+
+
+def main() -> int:
+    """Run; a mistake of the user's is told, without a traceback."""
+    given = arguments()
+    try:
+        with bars() as bar:
+            samples = samples_of(given, bar)
+        told = make(settings_of(given), samples, given.k, given.out)
+    except SpikecError as error:
+        print(error, file=sys.stderr)
+        return 1
+    (given.out / "result.json").write_text(json.dumps(told, indent=1), "utf-8")
+    show(told, given.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
