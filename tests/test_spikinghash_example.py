@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from examples.progress import silent
 from examples.spikinghash.__main__ import arguments, make, samples_of, settings_of
 from examples.spikinghash.clips import KINDS, ORDER, PAIRS, Scene, clips, relevance
 from examples.spikinghash.event_files import read_events
-from examples.spikinghash.making import silent
 from examples.spikinghash.recordings import DATASETS, load_recordings
 from examples.spikinghash.samples import filmed, load_samples
 from spikec.errors import BadFile, DataError, UsageError

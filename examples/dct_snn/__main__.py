@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
 import spikec
 from examples.dct_snn.images import DIGITS, Images, load_images
 from examples.dct_snn.making import Settings, converted, trained_analog, tuned
+from examples.progress import bars
 from spikec.errors import SpikecError
 from spikec.report.plots.training import accuracy_by_epoch
 from spikec.report.svg import svg_file
@@ -62,19 +58,6 @@ def settings_of(given: argparse.Namespace) -> Settings:
     names = set(Settings.__dataclass_fields__) - {"options", "ann_rate"}
     chosen = {name: getattr(given, name) for name in names}
     return Settings(**chosen, options=options if given.code == "dct" else {})
-
-
-@contextmanager
-def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """Show a bar per part of the work, on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-
-        def bar(label: str) -> Callable[[int, int], None]:
-            task = progress.add_task(label, total=None)
-            return lambda done, total: progress.update(task, completed=done, total=total)
-
-        yield bar
 
 
 def measured(program: spikec.Program, images: Images) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,11 @@ from torch import nn
 
 import spikec
 from examples.dct_snn.images import Images
+from examples.progress import Bars, silent
 from spikec.zoo import copy_weights
 
 CALIBRATION = 512
 """samples that set the encoder's and the neurons' thresholds"""
-Progress = Callable[[str], Callable[[int, int], None]]
-
-
-def silent(label: str) -> Callable[[int, int], None]:
-    """Show nothing."""
-    return lambda done, total: None
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,7 @@ class Settings:
 
 
 def trained_analog(
-    settings: Settings, images: Images, folder: Path | None = None, progress: Progress = silent
+    settings: Settings, images: Images, folder: Path | None = None, progress: Bars = silent
 ) -> nn.Module:
     """Train the analog network on images in blocks: SGD, the rate along a cosine."""
     model: nn.Module = settings.build(images, None)
@@ -111,7 +105,7 @@ def tuned(
     images: Images,
     program: spikec.Program,
     folder: Path | None = None,
-    progress: Progress = silent,
+    progress: Bars = silent,
     **options: Any,
 ) -> spikec.Program:
     """Fine-tune through time: cross-entropy of the summed output, the linear surrogate, Adam."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from examples.progress import bars
 from examples.spikesr.images import SKIMAGE, Images, Sizes, load_images
 from examples.spikesr.making import (
     PRESETS,
@@ -66,20 +63,11 @@ def settings_of(given: argparse.Namespace) -> Settings:
     return Settings(**{name: getattr(given, name) for name in names}, options=options)
 
 
-@contextmanager
-def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how far a part of the work is, on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(label, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
-
-
 def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
     """Do everything; give what is printed."""
     out.mkdir(parents=True, exist_ok=True)
-    with bar("training") as progress:
-        model = trained(settings, images.train, out, progress)
+    with bars() as bar:
+        model = trained(settings, images.train, out, bar("training"))
     small, large = images.test.small, images.test.large
     told: dict[str, Any] = {
         "parameters": sum(p.numel() for p in model.parameters()),

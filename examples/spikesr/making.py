@@ -22,7 +22,6 @@ from spikec.training.options import FitOptions
 from spikec.training.super_resolution import INPUT, TARGET, SuperResolutionTask, Views
 from spikec.zoo.spikesr import SMALL, SpikeSR, bicubic, spikesr
 
-Progress = Callable[[str], Callable[[int, int], None]]
 TINY: Mapping[str, Any] = {
     "width": 16,
     "groups": 2,
@@ -36,11 +35,6 @@ TINY: Mapping[str, Any] = {
 }
 """for a processor and minutes: beside the bicubic enlargement, which the paper does not add"""
 PRESETS: Mapping[str, Mapping[str, Any]] = {"tiny": TINY, "spikesr_s": SMALL, "spikesr": {}}
-
-
-def silent(label: str) -> Callable[[int, int], None]:
-    """Show nothing."""
-    return lambda done, total: None
 
 
 @dataclass(frozen=True)

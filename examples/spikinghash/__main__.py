@@ -5,22 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 from safetensors.torch import save_file
 
 import spikec
+from examples.progress import Bars, bars
 from examples.spikinghash.clips import KINDS
 from examples.spikinghash.making import (
-    Progress,
     Settings,
     accuracy,
     answers,
@@ -89,7 +84,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def samples_of(given: argparse.Namespace, progress: Progress) -> Samples:
+def samples_of(given: argparse.Namespace, progress: Bars) -> Samples:
     """Read what is learned from."""
     if given.dataset is None:
         return load_samples(given.data, given.kind, given.pause, given.seed)
@@ -116,19 +111,6 @@ def _dims(text: str) -> tuple[int, ...] | None:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise UsageError(f"dims {text!r}", expected="8,16,16,16, say, or paper") from None
-
-
-@contextmanager
-def bars() -> Iterator[Progress]:
-    """Show a bar per part of the work, on standard error."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True)) as progress:
-
-        def bar(label: str) -> Callable[[int, int], None]:
-            task = progress.add_task(label, total=None)
-            return lambda done, total: progress.update(task, completed=done, total=total)
-
-        yield bar
 
 
 def make(settings: Settings, samples: Samples, k: int, out: Path) -> dict[str, Any]:

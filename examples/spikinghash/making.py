@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import spikec
+from examples.progress import Bars, silent
 from examples.spikinghash.samples import Samples
 from spikec.metrics import Codes, Retrieval, pack, retrieval
 from spikec.training.finetune import Hooks
@@ -35,13 +36,7 @@ SMALL = HashOptions(
 """for trainings of some ten epochs; those of the paper are HashOptions as they are"""
 CLASSES, CODES = "classes", "codes"
 """what is learned"""
-Progress = Callable[[str], Callable[[int, int], None]]
 Named = dict[str, NDArray[Any]]
-
-
-def silent(label: str) -> Callable[[int, int], None]:
-    """Show nothing."""
-    return lambda done, total: None
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,7 @@ def trained(
     settings: Settings,
     samples: Samples,
     folder: Path | None = None,
-    progress: Progress = silent,
+    progress: Bars = silent,
     start: Mapping[str, Tensor] | None = None,
 ) -> tuple[Spikinghash, list[dict[str, float]]]:
     """Train a network; give it, and a record per epoch of all its training.
@@ -127,7 +122,7 @@ def _trained(
     settings: Settings,
     samples: Samples,
     folder: Path | None,
-    progress: Progress,
+    progress: Bars,
     start: Mapping[str, Tensor] | None = None,
 ) -> tuple[Spikinghash, list[dict[str, float]]]:
     model = settings.build(samples)
