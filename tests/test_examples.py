@@ -11,7 +11,7 @@ import pytest
 import spikec
 from examples.dct_snn.__main__ import main as dct_snn_command
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
+EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("[!_]*.py"))
 
 
 def test_there_are_examples() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from examples.progress import silent
+from examples._progress import silent
 from examples.spikinghash.__main__ import arguments, make, samples_of, settings_of
 from examples.spikinghash.clips import KINDS, ORDER, PAIRS, Scene, clips, relevance
 from examples.spikinghash.event_files import read_events

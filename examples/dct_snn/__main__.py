@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import spikec
+from examples._progress import bars
 from examples.dct_snn.images import DIGITS, Images, load_images
 from examples.dct_snn.making import Settings, converted, trained_analog, tuned
-from examples.progress import bars
 from spikec.errors import SpikecError
 from spikec.report.plots.training import accuracy_by_epoch
 from spikec.report.svg import svg_file

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import spikec
+from examples._progress import Bars, silent
 from examples.dct_snn.images import Images
-from examples.progress import Bars, silent
 from spikec.zoo import copy_weights
 
 CALIBRATION = 512

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from examples.progress import bars
+from examples._progress import bars
 from examples.spikesr.images import SKIMAGE, Images, Sizes, load_images
 from examples.spikesr.making import (
     PRESETS,

@@ -13,7 +13,7 @@ import numpy as np
 from safetensors.torch import save_file
 
 import spikec
-from examples.progress import Bars, bars
+from examples._progress import Bars, bars
 from examples.spikinghash.clips import KINDS
 from examples.spikinghash.making import (
     Settings,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import spikec
-from examples.progress import Bars, silent
+from examples._progress import Bars, silent
 from examples.spikinghash.samples import Samples
 from spikec.metrics import Codes, Retrieval, pack, retrieval
 from spikec.training.finetune import Hooks
