@@ -134,7 +134,8 @@ def moved(node: Node, position: int, array: NDArray[Any]) -> NDArray[Any]:
     op = node.op
     if isinstance(op, ops.Pad) and op.mode is ops.PadMode.CONSTANT:
         op = replace(op, value=0.0)
-    return np.asarray(op.run(operands, ONE)[0])
+    one_step = Sizes(1, node.outputs[0].type.rate.denominator)  # of a band at half the rate, say
+    return np.asarray(op.run(operands, one_step)[0])
 
 
 def _summing(op: Op) -> Op | None:

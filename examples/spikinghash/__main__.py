@@ -157,7 +157,7 @@ def deployed(
         "accuracy": found.accuracy,
         "rates": dict(found.rates),
     }
-    program.report(out / "report.html", (x, y), targets={})
+    program.report(out / "report.html", (x, y))
     if model.hash is not None:
         same = ran(program, samples)["codes"] == answers(model, x)["codes"]
         told["same_codes"] = float(same.all(-1).mean())

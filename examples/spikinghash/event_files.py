@@ -114,7 +114,9 @@ def _aedat4(path: Path) -> Events:
         aedat: Any = import_module("aedat")
     except ImportError:
         raise UsageError(
-            "AEDAT 4 needs the package aedat", where=str(path), remedy="pip install aedat"
+            "AEDAT 4 needs the package aedat",
+            where=str(path),
+            remedy='pip install "spikec[events]"',
         ) from None
     decoder = aedat.Decoder(str(path))
     streams = [i for i, one in decoder.id_to_stream().items() if one["type"] == "events"]

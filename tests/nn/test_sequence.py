@@ -19,6 +19,7 @@ from spikec.nn import (
     haar_inverse,
     steps_multiple,
 )
+from spikec.target import examine, targets
 
 
 def test_and_is_the_least_and_its_derivative_that_of_the_product() -> None:
@@ -89,3 +90,28 @@ def test_recordings_of_another_number_are_refused() -> None:
     with torch.no_grad():
         wanted = net(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(np.asarray(spikec.runtime.run(graph, x)), wanted, atol=1e-6)
+
+
+class Bands(nn.Module):
+    """Neurons, a wavelet over time, a reshape of its bands, neurons."""
+
+    steps_multiple = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.first, self.second = Direct(4), IF(0.5), IF(0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        bands = torch.cat(haar(self.first(self.encoder(x)), 0), 2)
+        y: torch.Tensor = self.second(bands.unflatten(2, (2, 4)).flatten(2))
+        return y.mean(0)
+
+
+def test_targets_look_at_bands_at_half_the_rate() -> None:
+    program = spikec.convert(Bands().eval(), torch.rand(3, 4), 4)
+    told = {
+        name: {violation.what for violation in examine(program.graph, target).violations}
+        for name, target in targets().items()
+    }
+    assert "Haar needs all steps at once" in told["nir"]
+    assert not told["onnx"]
