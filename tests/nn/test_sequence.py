@@ -103,7 +103,7 @@ class Bands(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         bands = torch.cat(haar(self.first(self.encoder(x)), 0), 2)
-        y: torch.Tensor = self.second(bands.unflatten(2, (2, 4)).flatten(2))
+        y: torch.Tensor = self.second(bands.reshape(*bands.shape[:2], 2, -1).flatten(2))
         return y.mean(0)
 
 
