@@ -136,7 +136,8 @@ def test_one_command_from_images_to_an_export(
     told = json.loads((out / "result.json").read_text("utf-8"))
     assert told["largest_difference"] < 1e-4
     assert told["energy_pj"].keys() >= {"spiking", "ann-fp32"}
-    assert {path.name for path in out.iterdir()} == {"program.spk", "onnx", "result.json"}
+    made = {"program.spk", "onnx", "result.json", "report.html", "energy.txt"}
+    assert {path.name for path in out.iterdir()} == made
     x = np.zeros((1, 3, 12, 12), np.float32)
     assert spikec.load(out / "program.spk").run(x).output.shape == (1, 3, 24, 24)
 

@@ -82,7 +82,9 @@ def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
         np.abs(found.output.clip(0, 1) - enlarged(model, shown)).max()
     )
     told["rates"] = {name: float(x.mean()) for name, x in found.spikes.items()}
+    program.report(out / "report.html", shown)
     energy = program.energy(shown)
+    (out / "energy.txt").write_text(energy.table(), "utf-8")
     told["energy_pj"] = {"spiking": energy.total_pj}
     told["energy_pj"] |= {one.name: one.total_pj for one in energy.baselines}
     made = program.export("onnx_graph", out / "onnx", step=False)
@@ -103,7 +105,7 @@ def show(told: dict[str, Any], out: Path) -> None:
     print("energy per image in nJ:", end=" ")
     print(", ".join(f"{name} {pj / 1000:,.1f}" for name, pj in told["energy_pj"].items()))
     print(told["verified"])
-    print(f"program, ONNX and result.json lie in {out}")
+    print(f"program, report, energy by layer, ONNX and result.json lie in {out}")
 
 
 def main() -> int:
