@@ -39,7 +39,7 @@ class NearestToGather(Pass):
 
 def _rewrite(edit: Editor, node: Node, op: Resize) -> None:
     value = node.inputs[0]
-    dims = value.type.shape(Sizes(1, 1))[-len(op.sizes) :]
+    dims = value.type.step().shape(Sizes(1, 1))[-len(op.sizes) :]
     for axis in range(-len(dims), 0):
         chosen = _chosen(op, dims, axis)
         if not np.array_equal(chosen, np.arange(dims[axis])):

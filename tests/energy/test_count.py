@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from spikec.energy.count import Counter
@@ -74,6 +74,7 @@ def spiking_graph(seed: int) -> Graph:
 @pytest.mark.parametrize("draw", [program, spiking_graph, placed_graph])
 def test_every_operation_of_random_programs(draw: Callable[[int], Graph]) -> None:
     @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @example(512)  # an image of bands at half the rate, resized
     @given(st.integers(0, 2**32 - 1))
     def check(seed: int) -> None:
         graph = draw(seed)

@@ -33,7 +33,8 @@ from tests.runtime.spiking_nets import (
 CASES = (*AFFINE, *POOLS, *ACTIVATIONS, *ELEMENTARY, *MERGES, *MOVES, *RESIZES, *REDUCTIONS)
 WITH_OPERANDS = [case for case in CASES if case.operands]
 TRAILING = [c for c in WITH_OPERANDS if c.trailing and len({x.rank for x in c.operands}) == 1]
-SUMS = (ops.Linear, ops.Conv, ops.ConvTranspose, ops.Matmul, ops.Einsum, ops.Resize)
+CONVOLUTIONS = (ops.Conv, ops.ConvTranspose, ops.DeformConv)
+SUMS = (ops.Linear, *CONVOLUTIONS, ops.Matmul, ops.Einsum, ops.Resize)
 """Ops whose sums the engines may order differently."""
 ROUNDING = {"float32": 1e-5, "float64": 1e-13}
 stages = st.sampled_from([Stage.ANALOG, Stage.SPIKING, Stage.PLACED])

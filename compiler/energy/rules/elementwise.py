@@ -67,7 +67,7 @@ def interpolated(site: Site) -> Work:
     for axis, (size, scale) in enumerate(zip(op.sizes, op.scales, strict=True)):
         crop = op.crop[axis : axis + 1]
         alone = replace(op, sizes=(size,), scales=(scale,), crop=crop, extrapolation=0.0)
-        (weights,) = alone.run((np.eye(site.types().shape(ONE)[axis - len(op.sizes)]),), ONE)
+        (weights,) = alone.run((np.eye(site.types().step().shape(ONE)[axis - len(op.sizes)]),), ONE)
         used *= int(np.count_nonzero(weights))
     return traffic(site, Counts(macs=used))
 

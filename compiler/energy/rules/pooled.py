@@ -60,7 +60,7 @@ def is_part(node: Node) -> bool:
 def windows(pool: Node) -> list[NDArray[np.int64]]:
     """Give, for each axis, which elements [size, windows] a window holds."""
     op: Any = pool.op
-    size = pool.inputs[0].type.shape(ONE)
+    size = pool.inputs[0].type.step().shape(ONE)
     adaptive = isinstance(op, ops.AdaptiveAvgPool)
     names = ("output",) if adaptive else ("kernel", "stride", "padding", "dilation")
     rank = len(getattr(op, names[0]))
