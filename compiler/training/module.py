@@ -82,13 +82,7 @@ def fit_module(
     hooks = hooks or Hooks()
     task = ModuleTask(model, options, checked_device(hooks.device), over_time=time_axis == 0)
     classes = _classes(task, read_data(data))
-    samples = _samples(read_data(data), classes)
-    seen, held = split(len(samples), options)
-    learned, chosen = samples, samples.rows(held) if len(held) else None
-    if validation is None:
-        learned = samples.rows(seen)
-    else:
-        chosen = _samples(read_data(validation), classes)
+    learned, chosen = divided(data, validation, classes, options)
     history = fit_task(task, learned, chosen, options, hooks, identity_of(model, learned, options))
     model.eval()
     return history
@@ -131,7 +125,7 @@ def _classes(task: ModuleTask, data: Data) -> int:
     task.model.eval()
     try:
         with torch.no_grad():
-            scores = task.answers(x[:2].to(task.device) for x in _tensors(data).values())
+            scores = task.answers(x[:2].to(task.device) for x in tensors_of(data).values())
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         shapes = ", ".join(str(list(x.shape)) for x in data.inputs.values())
         raise UsageError(
@@ -147,12 +141,23 @@ def _classes(task: ModuleTask, data: Data) -> int:
     return int(scores.shape[-1])
 
 
+def divided(
+    data: object, validation: object, classes: int, options: Loop
+) -> tuple[Samples, Samples | None]:
+    """Give what is learned from, and what chooses the epoch: other samples, or a share of them."""
+    samples = _samples(read_data(data), classes)
+    seen, held = split(len(samples), options)
+    if validation is not None:
+        return samples, _samples(read_data(validation), classes)
+    return samples.rows(seen), samples.rows(held) if len(held) else None
+
+
 def _samples(data: Data, classes: int) -> Samples:
     labels = torch.from_numpy(checked_labels(data, classes))
-    return Samples(_tensors(data), labels, None)
+    return Samples(tensors_of(data), labels, None)
 
 
-def _tensors(data: Data) -> dict[str, Tensor]:
+def tensors_of(data: Data) -> dict[str, Tensor]:
     """Give inputs as modules want them: floats and pixels (bytes) as float32."""
     return {name: torch.from_numpy(as_network_input(x)) for name, x in data.inputs.items()}
 

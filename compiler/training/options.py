@@ -77,7 +77,7 @@ class Loop:
         wholes = {"epochs": 1, "batch": 1, "halve_every": 0, "patience": 0, "seed": 0}
         return [
             *(
-                (_whole(getattr(self, n), low), self._no(n, f"{low} or more"))
+                (is_whole(getattr(self, n), low), self._no(n, f"{low} or more"))
                 for n, low in wholes.items()
             ),
             self._above("rate"),
@@ -226,7 +226,8 @@ _READ: dict[type, Callable[[str], Any]] = {
 _NAMED = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
-def _whole(value: object, low: int) -> bool:
+def is_whole(value: object, low: int) -> bool:
+    """Tell whether a value is a whole number of ``low`` or more."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= low
 
 

@@ -18,12 +18,19 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from spikec.data import Data, as_network_input, checked_labels, read_data
+from spikec.data import Data, read_data
 from spikec.errors import Problem, UsageError
-from spikec.training.finetune import Hooks, checked_device, split
-from spikec.training.module import History, ModuleTask, fit_task, identity_of
+from spikec.training.finetune import Hooks, checked_device
+from spikec.training.module import (
+    History,
+    ModuleTask,
+    divided,
+    fit_task,
+    identity_of,
+    tensors_of,
+)
 from spikec.training.objective import Samples
-from spikec.training.options import FitOptions
+from spikec.training.options import FitOptions, is_whole
 
 MODES = ("hard", "soft")
 SHIFTS = {"01": (1.0, 0.0), "pm1": (2.0, -1.0)}
@@ -62,8 +69,8 @@ class HashOptions:
                 ("alpha", self.alpha >= 0, "0 or more"),
                 ("beta", self.beta >= 0, "0 or more"),
                 ("least", -1 <= self.least < 1, "a cosine below 1"),
-                *((name, _whole(getattr(self, name), 1), "1 or more") for name in _LENGTHS),
-                ("last", _whole(self.last, 0), "0 or more"),
+                *((name, is_whole(getattr(self, name), 1), "1 or more") for name in _LENGTHS),
+                ("last", is_whole(self.last, 0), "0 or more"),
             )
             if not fine
         ]
@@ -178,7 +185,7 @@ class HashTask(ModuleTask):
             self._next_round()
         assert batch.labels is not None  # a training of codes has them
         with self._precision():
-            codes, scores, potentials = self._found(batch)
+            codes, scores, potentials = _hashed(self.model, batch.inputs.values(), self.over_time)
         codes, scores, labels = codes.float(), scores.float(), batch.labels
         right = scores.argmax(-1) == labels
         pairs = pair_loss(codes, self.similarity.of(labels), self.hashing.code_values)
@@ -187,9 +194,6 @@ class HashTask(ModuleTask):
             self.similarity.collect(potentials.float() - self.hashing.offset, labels, right)
             self.done += 1
         return loss, float(right.sum())
-
-    def _found(self, batch: Samples) -> tuple[Tensor, Tensor, Tensor]:
-        return _hashed(self.model, batch.inputs.values(), self.over_time)
 
     def _next_round(self) -> None:
         """Make S anew where an epoch begins that begins a round."""
@@ -215,13 +219,7 @@ def fit_hash(
     hooks = hooks or Hooks()
     device = checked_device(hooks.device)
     classes = _classes(model, read_data(data), time_axis == 0)
-    samples = _samples(read_data(data), classes)
-    seen, held = split(len(samples), options)
-    learned, chosen = samples, samples.rows(held) if len(held) else None
-    if validation is None:
-        learned = samples.rows(seen)
-    else:
-        chosen = _samples(read_data(validation), classes)
+    learned, chosen = divided(data, validation, classes, options)
     sizes = (classes, len(learned))
     task = HashTask(model, sizes, options, hashing, device, over_time=time_axis == 0)
     identity = {**identity_of(model, learned, options), **asdict(hashing)}
@@ -246,28 +244,15 @@ def _hashed(
     return found
 
 
-def _samples(data: Data, classes: int) -> Samples:
-    labels = torch.from_numpy(checked_labels(data, classes))
-    return Samples(_tensors(data), labels, None)
-
-
 def _classes(model: nn.Module, data: Data, over_time: bool) -> int:
     """Ask the module how many classes it tells apart."""
     device = next(model.parameters()).device
     model.eval()
     with torch.no_grad():
-        first = (x[:2].to(device) for x in _tensors(data).values())
+        first = (x[:2].to(device) for x in tensors_of(data).values())
         return int(_hashed(model, first, over_time)[1].shape[-1])
-
-
-def _tensors(data: Data) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(as_network_input(x)) for name, x in data.inputs.items()}
 
 
 def hard_share(index: int, count: int) -> float:
     """λ: 1 in the first of ``count`` rounds, 0 in the last, along a line."""
     return 1 - index / (count - 1) if count > 1 else 1.0
-
-
-def _whole(value: object, low: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= low

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import spikec
+from examples._command import Told, run, show_energy
 from examples._progress import bars
 from examples.dct_snn.images import DIGITS, Images, load_images
 from examples.dct_snn.making import Settings, converted, trained_analog, tuned
-from spikec.errors import SpikecError
 from spikec.report.plots.training import accuracy_by_epoch
 from spikec.report.svg import svg_file
 from spikec.zoo import CODES
@@ -105,8 +105,7 @@ def show(told: dict[str, Any], out: Path) -> None:
         )
     for name, rate in told["fine-tuned"]["rates"].items():
         print(f"  {name}: {rate:.3f} events per neuron and image")
-    print("energy per image in nJ:", end=" ")
-    print(", ".join(f"{name} {pj / 1000:,.1f}" for name, pj in told["energy_pj"].items()))
+    show_energy(told["energy_pj"], "image")
     print(told["verified"])
     print(f"program, report, epochs and ONNX lie in {out}")
 
@@ -114,14 +113,11 @@ def show(told: dict[str, Any], out: Path) -> None:
 def main() -> int:
     """Run; a mistake of the user's is told, without a traceback."""
     given = arguments()
-    try:
-        told = make(settings_of(given), load_images(given.data, given.contrast), given.out)
-    except SpikecError as error:
-        print(error, file=sys.stderr)
-        return 1
-    (given.out / "result.json").write_text(json.dumps(told, indent=1), "utf-8")
-    show(told, given.out)
-    return 0
+
+    def made() -> Told:
+        return make(settings_of(given), load_images(given.data, given.contrast), given.out)
+
+    return run(made, show, given.out)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from examples._command import Told, run, show_energy
 from examples._progress import bars
 from examples.spikesr.images import SKIMAGE, Images, Sizes, load_images
 from examples.spikesr.making import (
@@ -21,7 +21,6 @@ from examples.spikesr.making import (
     quality,
     trained,
 )
-from spikec.errors import SpikecError
 from spikec.zoo.spikesr import PARTS, VARIANTS
 
 SHOWN = 2
@@ -102,8 +101,7 @@ def show(told: dict[str, Any], out: Path) -> None:
     for name, rate in told["rates"].items():
         print(f"  {name}: {rate:.3f} events per neuron and step")
     print(f"the program differs from the network by at most {told['largest_difference']:.2g}")
-    print("energy per image in nJ:", end=" ")
-    print(", ".join(f"{name} {pj / 1000:,.1f}" for name, pj in told["energy_pj"].items()))
+    show_energy(told["energy_pj"], "image")
     print(told["verified"])
     print(f"program, report, energy by layer, ONNX and result.json lie in {out}")
 
@@ -111,17 +109,15 @@ def show(told: dict[str, Any], out: Path) -> None:
 def main() -> int:
     """Run; a mistake of the user's is told, without a traceback."""
     given = arguments()
-    sizes = Sizes(given.scale, max(given.crop, given.side), given.side, given.held, given.centre)
-    try:
+
+    def made() -> Told:
+        side = max(given.crop, given.side)
+        sizes = Sizes(given.scale, side, given.side, given.held, given.centre)
         settings = settings_of(given)
         settings.build(given.crop)  # what is impossible is told before images are read
-        told = make(settings, load_images(given.data, sizes, given.seed), given.out)
-    except SpikecError as error:
-        print(error, file=sys.stderr)
-        return 1
-    (given.out / "result.json").write_text(json.dumps(told, indent=1), "utf-8")
-    show(told, given.out)
-    return 0
+        return make(settings, load_images(given.data, sizes, given.seed), given.out)
+
+    return run(made, show, given.out)
 
 
 if __name__ == "__main__":

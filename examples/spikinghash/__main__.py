@@ -13,6 +13,7 @@ import numpy as np
 from safetensors.torch import save_file
 
 import spikec
+from examples._command import Told, run, show_energy
 from examples._progress import Bars, bars
 from examples.spikinghash.clips import KINDS
 from examples.spikinghash.making import (
@@ -27,7 +28,7 @@ from examples.spikinghash.making import (
 )
 from examples.spikinghash.recordings import DATASETS, load_recordings
 from examples.spikinghash.samples import CLIPS, Samples, load_samples
-from spikec.errors import SpikecError, UsageError
+from spikec.errors import UsageError
 from spikec.report.plots.training import accuracy_by_epoch
 from spikec.report.svg import svg_file
 from spikec.training.similarity import MODES, SHIFTS, HashOptions
@@ -184,8 +185,7 @@ def show(told: dict[str, Any], out: Path) -> None:
     print(f"program: accuracy {program['accuracy']:.2%}", end="")
     same = program.get("same_codes")
     print("" if same is None else f", {same:.2%} of the codes are those of the network")
-    print("energy per sample in nJ:", end=" ")
-    print(", ".join(f"{name} {pj / 1000:,.1f}" for name, pj in program["energy_pj"].items()))
+    show_energy(program["energy_pj"], "sample")
     print(program["verified"])
     print(f"weights, program, epochs and ONNX lie in {out}")
 
@@ -193,16 +193,13 @@ def show(told: dict[str, Any], out: Path) -> None:
 def main() -> int:
     """Run; a mistake of the user's is told, without a traceback."""
     given = arguments()
-    try:
+
+    def made() -> Told:
         with bars() as bar:
             samples = samples_of(given, bar)
-        told = make(settings_of(given), samples, given.k, given.out)
-    except SpikecError as error:
-        print(error, file=sys.stderr)
-        return 1
-    (given.out / "result.json").write_text(json.dumps(told, indent=1), "utf-8")
-    show(told, given.out)
-    return 0
+        return make(settings_of(given), samples, given.k, given.out)
+
+    return run(made, show, given.out)
 
 
 if __name__ == "__main__":
