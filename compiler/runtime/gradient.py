@@ -56,6 +56,14 @@ def sigmoid(op: ops.Sigmoid, inputs: tuple[Tensor, ...], _: Sizes, known: Consta
     return torch.sigmoid(inputs[0])
 
 
+def gelu(op: ops.GELU, inputs: tuple[Tensor, ...], _: Sizes, known: Constants) -> Tensor:
+    return F.gelu(inputs[0], approximate="tanh" if op.tanh else "none")
+
+
+def erf(op: ops.Erf, inputs: tuple[Tensor, ...], _: Sizes, known: Constants) -> Tensor:
+    return torch.erf(inputs[0])
+
+
 def sign(op: ops.Sign, inputs: tuple[Tensor, ...], _: Sizes, known: Constants) -> Tensor:
     return inputs[0].sign()  # its derivative is 0, and at 0 taken for that
 
@@ -104,6 +112,8 @@ def _adaptive(by_rank: Mapping[int, Callable[..., Tensor]]) -> Kernel:
 _OWN: Mapping[type[Op], Kernel] = {
     ops.QuantReLU: quantised,
     ops.Sigmoid: sigmoid,
+    ops.GELU: gelu,
+    ops.Erf: erf,
     ops.Sign: sign,
     ops.ReduceMean: mean,
     ops.ReduceSum: total,

@@ -6,14 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spikec.errors import UsageError
 from spikec.ir import Array, B, DType, Editor, Graph, Op, Spikes, Stage, T, TensorType, ops
+from spikec.ir.dims import Sizes
 from spikec.runtime import trace
 from spikec.runtime.feed import bind_inputs
-from spikec.runtime.layerwise import execute, simulate
+from spikec.runtime.layerwise import execute, kernels, simulate
+from spikec.runtime.layerwise.kernels import KERNELS, Constants
 from spikec.runtime.layerwise.split import samples_are_alone
 from spikec.testing import graphs, random_graph, random_inputs
 from spikec.testing.compare import difference
@@ -259,6 +262,32 @@ def test_narrow_convolutions_behind_strides_are_right(channels: tuple[int, int])
     op = ops.Conv(weight, None, (1, 2), ((0, 0), (1, 0)), (1, 1))
     graph = one_op(op, TensorType((B, channels[0], 4, 2)))
     assert_engines_agree(graph, images(0, 20, channels[0], 4, 2), None)
+
+
+@pytest.mark.parametrize("op", [ops.Erf(), ops.GELU()], ids=repr)
+def test_error_functions_have_the_references_bits(op: Op) -> None:
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=100_000)
+    small = normal * 10.0 ** rng.uniform(-40, 2, normal.size)
+    special = [0.0, -0.0, 1e-45, 3.92, 5.9, 3e38, np.inf, -np.inf, np.nan]
+    x = np.concatenate([2 * normal, small, special]).astype(np.float32)
+    sizes, known = Sizes(1, 1), Constants(np.dtype(np.float32))
+    with np.errstate(invalid="ignore"):
+        (wanted,) = op.run((x,), sizes)
+    found = KERNELS[type(op)](op, (torch.from_numpy(x.copy()),), sizes, known).numpy()
+    np.testing.assert_array_equal(found, wanted)
+    assert np.array_equal(np.signbit(found), np.signbit(wanted))
+
+
+def test_error_functions_too_near_to_a_midpoint_are_those_of_the_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernels, "ERF_APART", 0.1)  # nothing is sure
+    monkeypatch.setattr(torch, "erf", lambda x: torch.full_like(x, 0.5))
+    x = np.linspace(-3, 3, 101).astype(np.float32)
+    sizes, known = Sizes(1, 1), Constants(np.dtype(np.float32))
+    found = KERNELS[ops.Erf](ops.Erf(), (torch.from_numpy(x),), sizes, known).numpy()
+    np.testing.assert_array_equal(found, ops.Erf().run((x,), sizes)[0])
 
 
 def test_only_wanted_values_are_given_and_inputs_are_left_alone() -> None:

@@ -24,6 +24,8 @@ from spikec.runtime.layerwise.rows import by_rows, rows_per_block
 Tensors = tuple[Tensor, ...]
 LANES = 16
 """Features of a matrix product are padded to a multiple, so that all rows are aligned alike."""
+ERF_APART = 2.0**-49
+"""More than what two functions erf in double precision may differ by, relatively."""
 
 
 @dataclass
@@ -189,6 +191,31 @@ def avg_pool(op: ops.AvgPool, inputs: Tensors, sizes: Sizes, constants: Constant
     return y.reshape(*x.shape[:-rank], *y.shape[2:])
 
 
+def erf(op: Op, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
+    """Give the reference's bits: torch's double precision, and math.erf where that is too near.
+
+    Both are within a few units of the 53rd bit of the truth, so that they are rounded to the same
+    24 bits but beside a midpoint of two such numbers.
+    """
+    (x,) = inputs
+    if x.dtype != torch.float32:
+        return by_reference(op, inputs, sizes)
+    wide = torch.erf(x.double())
+    y = wide.float()
+    unsure = ((wide * (1 + ERF_APART)).float() != y) | ((wide * (1 - ERF_APART)).float() != y)
+    if unsure.any():  # one in some millions, and what is no number
+        y[unsure] = by_reference(ops.Erf(), (x[unsure],), sizes)
+    return y
+
+
+def gelu(op: ops.GELU, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
+    (x,) = inputs
+    if op.tanh:
+        return by_reference(op, inputs, sizes)
+    inner = erf(ops.Erf(), (x / math.sqrt(2),), sizes, constants)
+    return inner.add_(1).mul_(x).div_(2)
+
+
 def resize(op: ops.Resize, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
     """Plane by plane where there are sums: NumPy's depend on the number of planes."""
     (x,) = inputs
@@ -301,6 +328,8 @@ KERNELS: Mapping[type[Op], Kernel] = {
     ops.ReLU: _unary(lambda x: x.clamp(min=0)),
     ops.Clip: clip,
     ops.LeakyReLU: leaky_relu,
+    ops.GELU: gelu,
+    ops.Erf: erf,
     ops.QuantReLU: quant_relu,
     ops.Quantise: quantise,
     ops.Neg: _unary(torch.neg),

@@ -16,16 +16,23 @@ BLOCK_BYTES = 2 << 20
 """Operand and result of a block stay in the second-level cache, more or less."""
 FEWEST, MOST = 2, 64
 """One row alone takes other code paths in torch, with other rounding."""
+SMALL_BYTES = 64 << 10
+"""A block of short rows may hold more than MOST up to here: a call costs more than the padding."""
 
 
 def rows_per_block(row_bytes: int) -> int:
     """Give the power of two that fills a block.
 
-    >>> rows_per_block(128 << 10)
-    16
+    >>> rows_per_block(128 << 10), rows_per_block(128)
+    (16, 512)
     """
-    fitting = max(BLOCK_BYTES // max(row_bytes, 1), 1)
-    return min(max(1 << (fitting.bit_length() - 1), FEWEST), MOST)
+    few, many = (_power(size // max(row_bytes, 1)) for size in (SMALL_BYTES, BLOCK_BYTES))
+    return max(few, min(many, MOST), FEWEST)
+
+
+def _power(count: int) -> int:
+    """Give the largest power of two up to a count, 1 at least."""
+    return 1 << (max(count, 1).bit_length() - 1)
 
 
 def by_rows(size: int, kernel: Callable[..., Tensor], *operands: Tensor) -> Tensor:
