@@ -138,9 +138,9 @@ TABLES: dict[str, Callable[[Bench], Iterator[Row]]] = {
 def main() -> None:
     """Print tables, row by row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("tables", nargs="*", choices=[*TABLES, []], default=list(TABLES))
+    parser.add_argument("tables", nargs="*", choices=[*TABLES, []])
     bench = Bench({})
-    for name in parser.parse_args().tables:
+    for name in parser.parse_args().tables or TABLES:
         for index, row in enumerate(TABLES[name](bench)):
             cells = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row)
             print(f"| {' | '.join(cells)} |", flush=True)

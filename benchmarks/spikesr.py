@@ -72,11 +72,11 @@ def score(found: Any, images: Images) -> float:
 def main() -> None:
     """Print tables, row by row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("tables", nargs="*", choices=[*TABLES, []], default=list(TABLES))
+    parser.add_argument("tables", nargs="*", choices=[*TABLES, []])
     parser.add_argument("--iterations", type=int, default=Settings().iterations)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
-    for name in given.tables:
+    for name in given.tables or TABLES:
         variants, longer = TABLES[name]
         settings = Settings(scale=SCALE, iterations=longer * given.iterations)
         for index, row in enumerate(table(variants, settings, given.seeds)):

@@ -26,9 +26,16 @@ STRAIGHT, SLANTED = ("down", "right"), ("down-right", "down-left")
 Pair = tuple[str, str]
 ORDER: tuple[Pair, ...] = (("down", "right"), ("right", "down"))
 SPACE: tuple[Pair, ...] = (("down", "down"), ("down", "right"))
+MOTION: tuple[Pair, ...] = (("down", "down"), ("right", "right"))
 PAIRS: tuple[Pair, ...] = (*product(STRAIGHT, SLANTED), *product(SLANTED, STRAIGHT))
-KINDS: Mapping[str, tuple[Pair, ...]] = {"order": ORDER, "space": SPACE, "pairs": PAIRS}
-"""two classes by order; two by space alone, as a control; eight, for retrieval"""
+KINDS: Mapping[str, tuple[Pair, ...]] = {
+    "order": ORDER,
+    "space": SPACE,
+    "motion": MOTION,
+    "pairs": PAIRS,
+}
+"""two classes by order; as controls, two by space alone, in half or all of the steps with a
+motion; eight, for retrieval"""
 
 
 @dataclass(frozen=True)
