@@ -108,7 +108,8 @@ def engines(one: Subject) -> Check:
 
 def energies(one: Subject) -> None:
     """Print what a sample costs by Eq. 25 and 26 of Spikinghash: SOP = rate · T · FLOPs."""
-    paper = one.program.energy(one.x).convention
+    x = np.moveaxis(one.x, 0, 1) if one.program.reads_frames else one.x  # samples first
+    paper = one.program.energy(x).convention
     print("\n| layer | FLOPs | T | rate | SOPs | µJ |\n|---|---|---|---|---|---|")
     for layer in paper.layers:
         numbers = f"{layer.flops:,.0f} | {layer.steps:g} | {layer.rate:.4f} | {layer.sop:,.0f}"
