@@ -110,13 +110,13 @@ def energies(one: Subject) -> None:
     """Print what a sample costs by Eq. 25 and 26 of Spikinghash: SOP = rate · T · FLOPs."""
     x = np.moveaxis(one.x, 0, 1) if one.program.reads_frames else one.x  # samples first
     paper = one.program.energy(x).convention
-    print("\n| layer | FLOPs | T | rate | SOPs | µJ |\n|---|---|---|---|---|---|")
+    print("\n| layer | FLOPs | T | rate | SOPs | nJ |\n|---|---|---|---|---|---|")
     for layer in paper.layers:
         numbers = f"{layer.flops:,.0f} | {layer.steps:g} | {layer.rate:.4f} | {layer.sop:,.0f}"
-        print(f"| {layer.name} | {numbers} | {1e-6 * E_AC * layer.sop:.3f} |")
-    numbers = f"{paper.first_flops:,.0f} | all | | | {1e-6 * E_MAC * paper.first_flops:.3f}"
+        print(f"| {layer.name} | {numbers} | {1e-3 * E_AC * layer.sop:,.1f} |")
+    numbers = f"{paper.first_flops:,.0f} | all | | | {1e-3 * E_MAC * paper.first_flops:,.1f}"
     print(f"| those that take numbers | {numbers} |")
-    print(f"| sum | | | | {paper.sop:,.0f} | {1e-6 * paper.total_pj:.3f} |\n")
+    print(f"| sum | | | | {paper.sop:,.0f} | {1e-3 * paper.total_pj:,.1f} |\n")
 
 
 def times(one: Subject) -> dict[str, float]:
