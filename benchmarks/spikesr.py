@@ -2,6 +2,7 @@
 
     python -m benchmarks.spikesr ablation     # one part left out at a time
     python -m benchmarks.spikesr shortcuts    # nothing analog around blocks and groups
+    python -m benchmarks.spikesr matching     # DSA on what repeats, learned for longer
 
 A narrow SpikeSR (16 channels, two groups of one block, patches of 8 x 8, 4 steps), scale 2, learned
 on crops of 24 x 24 at batch 4 (Adam 2e-3 along a cosine), on top of the bicubic enlargement.  PSNR
@@ -27,13 +28,14 @@ from spikec.metrics import psnr
 SCALE, BORDER = 2, 2
 NO_CNN, NO_SNN = {"cnn_branch": False}, {"snn_branch": False}
 BARE: dict[str, Any] = dict.fromkeys(("shortcut", "similarity", "hybrid"), False)
+NO_DSA = {"similarity": False}
 Variants = dict[str, dict[str, Any]]
 ABLATION: Variants = {
     "full": {},
     "no CNN branch": NO_CNN,
     "no SNN branch": NO_SNN,
     "no HDA": {"hybrid": False},
-    "no DSA": {"similarity": False},
+    "no DSA": NO_DSA,
     "no deformable convolution": {"deformable": False},
     "no shortcuts": {"shortcut": False},
 }
@@ -43,15 +45,22 @@ SHORTCUTS: Variants = {
     "no SNN branch": BARE | NO_SNN,
     "with HDA": BARE | {"hybrid": True},
 }
-TABLES: dict[str, tuple[Variants, int]] = {"ablation": (ABLATION, 1), "shortcuts": (SHORTCUTS, 3)}
-"""variants, and by how much longer they learn"""
+KINDS = (SKIMAGE, TEXTURES)
+TABLES: dict[str, tuple[Variants, int, tuple[str, ...]]] = {
+    "ablation": (ABLATION, 1, KINDS),
+    "shortcuts": (SHORTCUTS, 3, KINDS),
+    "matching": ({"full": {}, "no DSA": NO_DSA}, 3, (TEXTURES,)),
+}
+"""variants, by how much longer they learn, and on which images"""
 Row = tuple[Any, ...]
 
 
-def table(variants: Variants, settings: Settings, seeds: list[int]) -> Iterator[Row]:
-    """Give PSNR on both kinds of images, all variants of a seed before the next seed."""
+def table(
+    variants: Variants, settings: Settings, kinds: tuple[str, ...], seeds: list[int]
+) -> Iterator[Row]:
+    """Give PSNR on images of all kinds, all variants of a seed before the next seed."""
     yield "seed", "images", "variant", "PSNR dB", "beyond bicubic dB", "seconds"
-    known = {name: load_images(name, Sizes(SCALE, 48, 48)) for name in (SKIMAGE, TEXTURES)}
+    known = {name: load_images(name, Sizes(SCALE, 48, 48)) for name in kinds}
     for seed in seeds:
         for name, images in known.items():
             plain = score(by_bicubic(images.test.small, SCALE), images)
@@ -77,9 +86,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
     for name in given.tables or TABLES:
-        variants, longer = TABLES[name]
+        variants, longer, kinds = TABLES[name]
         settings = Settings(scale=SCALE, iterations=longer * given.iterations)
-        for index, row in enumerate(table(variants, settings, given.seeds)):
+        for index, row in enumerate(table(variants, settings, kinds, given.seeds)):
             cells = (f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row)
             print(f"| {' | '.join(cells)} |", flush=True)
             if index == 0:

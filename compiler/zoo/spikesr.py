@@ -254,7 +254,7 @@ class SpikeSR(nn.Module):
         channels = self.shape.channels
         if x.dim() != 4 or tuple(x.shape[1:]) != (channels, height, width):
             found = int(x.shape[1]) if x.dim() == 4 else 0
-            other = "crop them, or apply it to tiles: spikec.nn.tiled"
+            other = "crop them, apply it to tiles (spikec.nn.tiled), or take model.resized(size)"
             raise DataError(
                 f"images of shape {list(x.shape)}",
                 expected=f"[images, {channels}, {height}, {width}]",

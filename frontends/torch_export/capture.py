@@ -143,6 +143,8 @@ def _check_runs(model: nn.Module, example: Example, refusal: Exception) -> None:
     try:
         with torch.no_grad():
             model(*example.args, **example.kwargs)
+    except SpikecError as error:  # a layer of spikec.nn, which says itself what it expects
+        raise error from refusal
     except Exception as error:
         raise DataError(
             f"{type(model).__name__} fails on the example input: {_reason(error)}",

@@ -12,6 +12,7 @@ from torch import nn
 
 from spikec.errors import DataError, UnsupportedModel, UntraceableModel, UsageError
 from spikec.frontends.torch_export import import_model
+from spikec.zoo import build
 from tests.frontends.torch_export import networks as nets
 from tests.frontends.torch_export.helpers import distance, outputs, results
 
@@ -226,6 +227,14 @@ def test_a_wrong_example_is_named(example: object, message: str) -> None:
 
     with pytest.raises((DataError, UsageError, UnsupportedModel), match=message):
         import_model(Plain(), example)
+
+
+def test_a_model_that_says_what_it_expects_is_quoted() -> None:
+    model = build("spikesr_s", size=(16, 16), width=8, groups=1, blocks=1, patch=8)
+    with pytest.raises(DataError) as caught:
+        import_model(model.eval(), torch.zeros(1, 3, 16, 24))
+    assert caught.value.expected == "[images, 3, 16, 16]"
+    assert "spikec.nn.tiled" in caught.value.remedy
 
 
 def test_models_of_other_kinds_are_refused() -> None:
