@@ -40,7 +40,7 @@ from examples.spikinghash.samples import filmed
 from spikec.artifact import Recorded
 from spikec.backends.onnx_graph.running import session
 from spikec.energy.convention import E_AC, E_MAC
-from spikec.runtime.feed import bind_inputs
+from spikec.runtime.feed import held
 from spikec.verification import Case, Check
 from spikec.verification import compare as judged
 
@@ -101,8 +101,8 @@ def engines(one: Subject) -> Check:
     """Judge the reference engine as an export would be: is what is unequal a tie, or behind one?"""
     slow = one.program.run(one.x, engine="reference")
     recorded = Recorded(slow.outputs, slow.spikes, "spikec")
-    feed = bind_inputs(one.program.graph, one.x, one.program.steps, "float32")
-    case = Case(one.program.graph, feed.arrays, one.program.steps, feed.sizes.batch)
+    graph, steps = one.program.graph, one.program.steps
+    case = Case.of(graph, held(graph, one.program.inputs(one.x), steps), steps)
     return judged(case, recorded, ("runtime", "reference"), 1e-5)
 
 

@@ -1,7 +1,7 @@
 """Spikinghash on synthetic recordings: what wavelets over time give, and soft similarities.
 
     python -m benchmarks.spikinghash order       # 3-D and 2-D wavelets, attention: motions in order
-    python -m benchmarks.spikinghash longer      # four times the updates: hard control, long pause
+    python -m benchmarks.spikinghash longer      # more updates: a hard control, a long pause
     python -m benchmarks.spikinghash similarity  # codes of 16 and 32 bits, hard and soft
 
 Clips of 16 x 16 pixels and 8 steps (12 for the longest pause); one network of channels (8, 16, 16,
@@ -33,7 +33,7 @@ COUNTS = (768, 192, 1024)
 """clips to learn from, to choose by, to test on"""
 LONGER = (2048, 192, 1024)
 LONG = Settings(epochs=20)
-"""four times the updates: at pause 4, two-dimensional wavelets still learn where PLAIN ends"""
+"""3.8 times the updates: at pause 4, two-dimensional wavelets still learn where PLAIN ends"""
 K = 100
 """of mAP@k, ACG@k, NDCG@k"""
 WARM = Settings(epochs=20)
@@ -63,20 +63,18 @@ def _mixers(cases: list[tuple[str, Scene]], settings: Settings, counts: Counts) 
         cells = []
         for mixer in MIXERS:
             one = replace(settings, mixer=mixer)
-            found = [
-                _accuracy(replace(one, seed=seed), filmed(kind, scene, seed, counts))
-                for seed in SEEDS
-            ]
+            found = [_accuracy(kind, scene, replace(one, seed=seed), counts) for seed in SEEDS]
             cells.append(_range(found))
         yield kind, f"{scene.pause} of {scene.steps}", *cells
 
 
-def _accuracy(settings: Settings, samples: Samples) -> float:
+def _accuracy(kind: str, scene: Scene, settings: Settings, counts: Counts) -> float:
     """Train one network; give its accuracy on test clips in per cent."""
+    samples = filmed(kind, scene, settings.seed, counts)
     begun = time.perf_counter()
     model, history = trained(settings, samples)
     found = 100 * accuracy(model, samples.test)
-    _note(settings.mixer, settings.seed, found, _course(history), begun)
+    _note(kind, scene.pause, settings.mixer, settings.seed, found, _course(history), begun)
     return found
 
 

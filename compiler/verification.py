@@ -166,9 +166,7 @@ def _verify(
             expected=f"one of {source.graph.name!r} in {source.steps} steps",
             remedy="export this program again",
         )
-    timed = any(not v.type.is_static for n in source.graph for v in n.outputs)
-    feed = bind_inputs(source.graph, dict(inputs), steps if timed else None, "float32")
-    case = Case(source.graph, feed.arrays, steps, feed.sizes.batch)
+    case = Case.of(source.graph, inputs, steps)
     checks = []
     for way in artifact.ways:
         recorded = exporter.run(artifact, case.inputs, way)
@@ -184,6 +182,13 @@ class Case:
     inputs: Mapping[str, Numbers]
     steps: int | None
     samples: int
+
+    @classmethod
+    def of(cls, graph: Graph, inputs: Mapping[str, Numbers], steps: int | None) -> Case:
+        """Bind inputs, in float32."""
+        timed = any(not v.type.is_static for n in graph for v in n.outputs)
+        feed = bind_inputs(graph, dict(inputs), steps if timed else None, "float32")
+        return cls(graph, feed.arrays, steps, feed.sizes.batch)
 
     @property
     def neurons(self) -> tuple[Node, ...]:

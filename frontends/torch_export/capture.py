@@ -143,7 +143,7 @@ def _check_runs(model: nn.Module, example: Example, refusal: Exception) -> None:
     try:
         with torch.no_grad():
             model(*example.args, **example.kwargs)
-    except SpikecError as error:  # a layer of spikec.nn, which says itself what it expects
+    except SpikecError as error:  # the model is ours, and says itself what it expects
         raise error from refusal
     except Exception as error:
         raise DataError(

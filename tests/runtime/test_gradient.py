@@ -50,16 +50,16 @@ def learned(graph: Graph) -> Parameters:
 
 @pytest.mark.parametrize("build", [network, curved])
 def test_derivatives_are_those_of_pytorch(build: Callable[[], nn.Module]) -> None:
-    net, x = build(), torch.randn(7, 2, 8, 8)
+    net, x = build(), 3 * torch.randn(7, 2, 8, 8)  # where both GELUs differ
     graph = spikec.import_model(net, x)
     parameters = learned(graph)
     found = forward(graph, {graph.inputs[0].name: x}, parameters)
     (found[graph.outputs[0].inputs[0]] ** 2).sum().backward()  # type: ignore[no-untyped-call]  # torch declares none
     (net(x) ** 2).sum().backward()
     pairs = list(zip(parameters.learned, net.parameters(), strict=True))
-    assert len(pairs) == len(list(net.parameters())) >= 6
+    assert len(pairs) >= 6
     for (_, ours), theirs in pairs:
-        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +19,7 @@ from spikec.runtime import trace
 from spikec.runtime.feed import bind_inputs
 from spikec.runtime.layerwise import execute, kernels, simulate
 from spikec.runtime.layerwise.kernels import KERNELS, Constants
+from spikec.runtime.layerwise.rows import BLOCK_BYTES, SHORT_BYTES, by_rows
 from spikec.runtime.layerwise.split import samples_are_alone
 from spikec.testing import graphs, random_graph, random_inputs
 from spikec.testing.compare import difference
@@ -272,22 +275,53 @@ def test_error_functions_have_the_references_bits(op: Op) -> None:
     special = [0.0, -0.0, 1e-45, 3.92, 5.9, 3e38, np.inf, -np.inf, np.nan]
     x = np.concatenate([2 * normal, small, special]).astype(np.float32)
     sizes, known = Sizes(1, 1), Constants(np.dtype(np.float32))
-    with np.errstate(invalid="ignore"):
-        (wanted,) = op.run((x,), sizes)
+    (wanted,) = op.run((x,), sizes)
     found = KERNELS[type(op)](op, (torch.from_numpy(x.copy()),), sizes, known).numpy()
     np.testing.assert_array_equal(found, wanted)
     assert np.array_equal(np.signbit(found), np.signbit(wanted))
 
 
+@pytest.mark.parametrize(("towards", "side"), [(0, -1), (math.inf, 1)])
 def test_error_functions_too_near_to_a_midpoint_are_those_of_the_reference(
-    monkeypatch: pytest.MonkeyPatch,
+    towards: float, side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernels, "ERF_APART", 0.1)  # nothing is sure
-    monkeypatch.setattr(torch, "erf", lambda x: torch.full_like(x, 0.5))
-    x = np.linspace(-3, 3, 101).astype(np.float32)
+    x = np.linspace(-3, 3, 100).astype(np.float32)  # none is 0
     sizes, known = Sizes(1, 1), Constants(np.dtype(np.float32))
+    (wanted,) = ops.Erf().run((x,), sizes)
+    beside = np.nextafter(wanted, np.copysign(np.float32(towards), wanted))
+    middle = (wanted.astype(np.float64) + beside) / 2
+    wrong = torch.from_numpy(middle * (1 + side * 2.0**-51))  # on the other side, by a little
+    assert (wrong.float().numpy() == beside).all()
+    monkeypatch.setattr(torch, "erf", lambda _: wrong)
     found = KERNELS[ops.Erf](ops.Erf(), (torch.from_numpy(x),), sizes, known).numpy()
-    np.testing.assert_array_equal(found, ops.Erf().run((x,), sizes)[0])
+    np.testing.assert_array_equal(found, wanted)
+
+
+def ones(*shape: int) -> Array:
+    return Array(np.ones(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        ops.ConvTranspose(ones(8, 64, 8, 8), None, (1, 1), ((0, 0), (0, 0)), (0, 0), (1, 1)),
+        ops.ConvTranspose(ones(8, 4, 2, 2), None, (2, 2), ((0, 0), (0, 0)), (1, 1), (1, 1)),
+        ops.Conv(ones(64, 8, 1, 1), None, (1, 1), ((3, 3), (3, 3)), (1, 1)),
+    ],
+    ids=repr,
+)
+def test_blocks_of_rows_stay_in_the_cache(op: Op, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small the operand is, its block counts what comes out of it."""
+    taken = []
+
+    def noted(size: int, kernel: Callable[..., torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        y = by_rows(size, kernel, x)
+        taken.append(size * (x[0].nbytes + y[0].nbytes))
+        return y
+
+    monkeypatch.setattr(kernels, "by_rows", noted)
+    KERNELS[type(op)](op, (torch.ones(3, 8, 1, 1),), Sizes(3, 1), Constants(np.dtype(np.float32)))
+    assert SHORT_BYTES / 2 < taken[0] <= BLOCK_BYTES
 
 
 def test_only_wanted_values_are_given_and_inputs_are_left_alone() -> None:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor
 
-from spikec.ir import Array, Op, ops
+from spikec.ir import Array, Op, TensorType, ops
 from spikec.ir.dims import Sizes
 from spikec.runtime.deform import deform_conv
 from spikec.runtime.layerwise.rows import by_rows, rows_per_block
@@ -102,7 +102,7 @@ def conv(op: ops.Conv, inputs: Tensors, sizes: Sizes, constants: Constants) -> T
     weight, bias = constants(op.weight), constants.maybe(op.bias)
     run = _CONV[rank]
     y = by_rows(
-        rows_per_block(_row_bytes(flat) * _growth(op)),
+        _rows_of(op, inputs[0], sizes),
         lambda block: run(block, weight, bias, op.stride, padding, op.dilation, op.groups),
         flat,
     )
@@ -122,8 +122,7 @@ def conv_transpose(
     even = tuple(min(pair) for pair in op.padding)  # the rest is cut off behind
     run = _CONV_TRANSPOSE[rank]
     options = (op.stride, even, op.output_padding, op.groups, op.dilation)
-    size = rows_per_block(_row_bytes(flat) * math.prod(op.stride))
-    full = by_rows(size, lambda block: run(block, weight, bias, *options), flat)
+    full = by_rows(_rows_of(op, x, sizes), lambda block: run(block, weight, bias, *options), flat)
     ends = zip(op.padding, even, full.shape[-rank:], strict=True)
     for axis, ((lo, hi), e, n) in enumerate(ends, -rank):
         full = full.narrow(axis, lo - e, n - (lo - e) - (hi - e))
@@ -191,7 +190,7 @@ def avg_pool(op: ops.AvgPool, inputs: Tensors, sizes: Sizes, constants: Constant
     return y.reshape(*x.shape[:-rank], *y.shape[2:])
 
 
-def erf(op: Op, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
+def erf(op: ops.Erf, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
     """Give the reference's bits: torch's double precision, and math.erf where that is too near.
 
     Both are within a few units of the 53rd bit of the truth, so that they are rounded to the same
@@ -203,8 +202,8 @@ def erf(op: Op, inputs: Tensors, sizes: Sizes, constants: Constants) -> Tensor:
     wide = torch.erf(x.double())
     y = wide.float()
     unsure = ((wide * (1 + ERF_APART)).float() != y) | ((wide * (1 - ERF_APART)).float() != y)
-    if unsure.any():  # one in some millions, and what is no number
-        y[unsure] = by_reference(ops.Erf(), (x[unsure],), sizes)
+    if unsure.any():  # one in ten millions or so, and what is no number
+        y[unsure] = by_reference(op, (x[unsure],), sizes)
     return y
 
 
@@ -286,10 +285,11 @@ def _row_bytes(flat: Tensor) -> int:
     return math.prod(flat.shape[1:]) * flat.element_size()
 
 
-def _growth(op: ops.Conv) -> int:
-    """Give roughly how large operand and result are together, in units of the operand."""
-    inside, outside = op.channels
-    return 1 + max(1, outside // (inside * math.prod(op.stride)))
+def _rows_of(op: ops.Conv | ops.ConvTranspose, x: Tensor, sizes: Sizes) -> int:
+    """Give how many rows make a block, where a row is [channels, *space] and its result."""
+    row = TensorType(tuple(x.shape[-len(op.kernel) - 1 :]))
+    numbers = sum(math.prod(one.shape(sizes)) for one in (row, *op.infer((row,))))
+    return rows_per_block(numbers * x.element_size())
 
 
 def _on_axis(vector: Tensor, axis: int) -> Tensor:

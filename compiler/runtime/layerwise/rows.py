@@ -14,20 +14,22 @@ from torch import Tensor
 
 BLOCK_BYTES = 2 << 20
 """Operand and result of a block stay in the second-level cache, more or less."""
-FEWEST, MOST = 2, 64
+FEWEST = 2
 """One row alone takes other code paths in torch, with other rounding."""
-SMALL_BYTES = 64 << 10
-"""A block of short rows may hold more than MOST up to here: a call costs more than the padding."""
+ENOUGH = 64
+"""More rows make a call no cheaper by the row, unless they are short."""
+SHORT_BYTES = 64 << 10
+"""A block of short rows holds more, up to here: a call costs more than the padding."""
 
 
 def rows_per_block(row_bytes: int) -> int:
-    """Give the power of two that fills a block.
+    """Give the power of two that fills a block, from the bytes of a row of operand and result.
 
     >>> rows_per_block(128 << 10), rows_per_block(128)
     (16, 512)
     """
-    few, many = (_power(size // max(row_bytes, 1)) for size in (SMALL_BYTES, BLOCK_BYTES))
-    return max(few, min(many, MOST), FEWEST)
+    few, many = (_power(size // max(row_bytes, 1)) for size in (SHORT_BYTES, BLOCK_BYTES))
+    return max(few, min(many, ENOUGH), FEWEST)
 
 
 def _power(count: int) -> int:
