@@ -11,7 +11,7 @@ from typing import Any
 
 from spikec.data import Data, Preprocess, read_data
 from spikec.diagnosis import QUANTA, counted, real_quanta
-from spikec.errors import DataError, GraphError, UsageError
+from spikec.errors import DataError, GraphError, UnsupportedModel, UsageError
 from spikec.ir import Graph, Stage
 from spikec.ir.edit import copied
 from spikec.pipeline import (
@@ -63,6 +63,7 @@ def convert_graph(
     """Make a program of a graph, which stays as it is."""
     steps = check_steps(request.steps)
     _check_seed(request.seed)
+    _check_spikes(graph)
     inputs = None
     if calibration is not None:
         inputs = _calibration(graph, read_data(calibration), request)
@@ -114,6 +115,18 @@ def _check_seed(seed: object) -> None:
     whole = isinstance(seed, Integral) and not isinstance(seed, bool)
     if not whole or not 0 <= seed < 2**32:  # type: ignore[operator]  # a whole number by now
         raise UsageError(f"seed = {seed!r}", expected=f"a whole number from 0 to {2**32 - 1}")
+
+
+def _check_spikes(graph: Graph) -> None:
+    """Refuse a network that mixes steps, as wavelets do, but has no neurons to say in events."""
+    values = (value for node in graph for value in node.outputs)
+    if graph.stage is Stage.SPIKING and not any(value.type.is_spikes for value in values):
+        raise UnsupportedModel(
+            f"{graph.name} has layers for spiking networks, but nothing in it spikes",
+            expected="neurons of spikec.nn between its layers",
+            remedy="put neurons in the place of its activations and train it, or take these "
+            "layers out: they have no meaning in a network of numbers that is to be converted",
+        )
 
 
 def _recipe(stage: Stage, name: str) -> type[Recipe]:

@@ -72,13 +72,14 @@ def _article(stage: Stage) -> str:
     return f"an {stage.value}" if stage is Stage.ANALOG else f"a {stage.value}"
 
 
-_EVENTFUL = frozenset({Family.NEURON, Family.CODING, Family.TEMPORAL})
+EVENTFUL = frozenset({Family.NEURON, Family.CODING, Family.TEMPORAL})
+"""What no analog graph holds."""
 _DENSE_ONLY = frozenset({Family.NORM, Family.ACTIVATION, Family.REDUCE, Family.LOGIC})
 """What chips do not compute: a pass folds or replaces it, or it stays on the host, at an end."""
 
 STAGES: dict[Stage, StageSpec] = {
     Stage.ANALOG: StageSpec(
-        families=frozenset(Family) - _EVENTFUL,
+        families=frozenset(Family) - EVENTFUL,
         spikes=False,
         time=False,
         remedy="a graph with neurons or time steps is a spiking one: Editor.stage(Stage.SPIKING)",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikec.errors import DataError
+from spikec.metrics.arrays import read_array
 
 WORD = 64
 """bits"""
@@ -19,9 +20,12 @@ class Codes:
     """Codes of equal length; bits behind the last one are 0.  Made by :func:`pack`."""
 
     words: NDArray[np.uint64]
-    """[codes, words], C-contiguous"""
+    """[codes, words], C-contiguous: copied where they are not"""
     bits: int
     """of a code"""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", np.ascontiguousarray(self.words))  # as C reads them
 
     def __len__(self) -> int:
         return len(self.words)
@@ -34,12 +38,12 @@ class Codes:
 
 def pack(bits: ArrayLike) -> Codes:
     """Pack [codes, bits] of 0 and 1: bit j of a code is bit j mod 64 of its word j div 64."""
-    array = np.asarray(bits)
+    array = read_array(bits, "codes")
     _check(array)
     octets = np.packbits(array.astype(np.uint8), axis=1, bitorder="little")
     missing = -octets.shape[1] % (WORD // 8)
-    words = np.pad(octets, ((0, 0), (0, missing))).view("<u8").astype(np.uint64)
-    return Codes(np.ascontiguousarray(words), array.shape[1])
+    whole = np.ascontiguousarray(np.pad(octets, ((0, 0), (0, missing))))
+    return Codes(whole.view("<u8").astype(np.uint64), array.shape[1])
 
 
 def _check(array: NDArray[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from spikec.errors import DataError, UsageError
+from spikec.metrics.arrays import read_array
 
 Numbers = NDArray[np.float64]
 WINDOW, SIGMA = 11, 1.5
@@ -20,7 +22,7 @@ LUMA = (65.481, 128.553, 24.966)
 
 def luma(images: ArrayLike, peak: float = 1.0) -> Numbers:
     """Y = peak/255 (16 + (65.481 R + 128.553 G + 24.966 B) / peak), [images, 1, h, w]."""
-    array = _numbers(images, "images")
+    array, peak = _numbers(images, "images"), _checked_peak(peak)
     if array.shape[1] != 3:
         raise DataError(f"images with {array.shape[1]} channels have no luma", expected="R, G, B")
     weights = np.array(LUMA)[:, None, None]
@@ -40,6 +42,7 @@ def psnr(
 
     ``border`` pixels are left out on each side (the scale, by custom); ``on_luma`` compares Y.
     """
+    peak = _checked_peak(peak)
     x, y = _pair(images, reference, peak, border, on_luma)
     error = ((x - y) ** 2).mean(axis=(1, 2, 3))
     with np.errstate(divide="ignore"):
@@ -61,6 +64,7 @@ def ssim(
     and covariances s under a Gaussian of 11 x 11 pixels (sigma 1.5), c1 = (0.01 peak)^2,
     c2 = (0.03 peak)^2, over the pixels whose window lies inside, and over the channels.
     """
+    peak = _checked_peak(peak)
     x, y = _pair(images, reference, peak, border, on_luma)
     if min(x.shape[-2:]) < WINDOW:
         raise DataError(
@@ -92,20 +96,25 @@ def _pair(
     x, y = _numbers(images, "images"), _numbers(reference, "reference")
     if x.shape != y.shape:
         raise DataError(f"images {list(x.shape)} beside {list(y.shape)}", expected="equal shapes")
-    if not peak > 0:
-        raise UsageError(f"peak is {peak}", expected="the largest value of a pixel: 1, or 255")
-    if border < 0 or 2 * border >= min(x.shape[-2:]):
-        raise UsageError(
-            f"border is {border}", expected=f"0 to {(min(x.shape[-2:]) - 1) // 2} for these images"
-        )
+    most = (min(x.shape[-2:]) - 1) // 2
+    whole = isinstance(border, int | np.integer) and not isinstance(border, bool)
+    if not whole or not 0 <= border <= most:
+        raise UsageError(f"border is {border!r}", expected=f"0 to {most} for these images")
     if on_luma:
         x, y = luma(x, peak), luma(y, peak)
-    inner = slice(border, -border or None)
+    inner = slice(int(border), -int(border) or None)
     return x[..., inner, inner], y[..., inner, inner]
 
 
+def _checked_peak(peak: float) -> float:
+    number = isinstance(peak, int | float | np.integer | np.floating)
+    if not number or isinstance(peak, bool) or not 0 < peak < inf:
+        raise UsageError(f"peak is {peak!r}", expected="the largest value of a pixel: 1, or 255")
+    return float(peak)
+
+
 def _numbers(images: ArrayLike, what: str) -> Numbers:
-    array: NDArray[Any] = np.asarray(images)
+    array: NDArray[Any] = read_array(images, what)
     if array.ndim != 4 or not array.size or array.dtype.kind not in "biuf":
         raise DataError(
             f"{what} {list(array.shape)} of {array.dtype}",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikec.errors import DataError
+from spikec.metrics.arrays import read_array
 from spikec.metrics.codes import Codes
 from spikec.metrics.ranking import Ranking, average_precision, cumulative_gain, discounted_gain
-from spikec.metrics.search import search
+from spikec.metrics.search import Found, search
+
+Labels = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,13 @@ def retrieval(
     asked, stored = _labels(query_labels, queries, "query"), _labels(base_labels, base, "base")
     if not len(asked):
         raise DataError("there is no query", expected="at least one")
-    table = _table(relevance, 1 + int(max(asked.max(), stored.max())))
-    ranking = Ranking(table[asked[:, None], stored[found.index]], _best(table, stored, k)[asked])
+    if relevance is None:
+        ranking = _by_class(asked, stored, found)
+    else:
+        table = _table(relevance, 1 + int(max(asked.max(), stored.max())))
+        rows, columns = asked.astype(np.int64), stored.astype(np.int64)
+        relevant = table[rows[:, None], columns[found.index]]
+        ranking = Ranking(relevant, _best(table, columns, k)[rows])
     return Retrieval(
         int(k),
         float(average_precision(ranking).mean()),
@@ -55,8 +62,17 @@ def retrieval(
     )
 
 
-def _labels(labels: ArrayLike, codes: Codes, whose: str) -> NDArray[np.int64]:
-    array = np.asarray(labels)
+def _by_class(asked: Labels, stored: Labels, found: Found) -> Ranking:
+    """Rank by 1 for the same class, else 0, without a table: classes may be any numbers."""
+    ordered, k = np.sort(stored), found.index.shape[1]
+    first, behind = (np.searchsorted(ordered, asked, side) for side in ("left", "right"))
+    right = asked[:, None] == stored[found.index]
+    best = np.arange(k) < (behind - first)[:, None]
+    return Ranking(right.astype(np.float64), best.astype(np.float64))
+
+
+def _labels(labels: ArrayLike, codes: Codes, whose: str) -> Labels:
+    array = read_array(labels, f"{whose} labels")
     if array.shape != (len(codes),) or array.dtype.kind not in "iu":
         raise DataError(
             f"{whose} labels {list(array.shape)} of {array.dtype} for {len(codes)} codes",
@@ -64,13 +80,11 @@ def _labels(labels: ArrayLike, codes: Codes, whose: str) -> NDArray[np.int64]:
         )
     if array.size and array.min() < 0:
         raise DataError(f"a {whose} label is {array.min()}", expected="classes from 0 on")
-    return array.astype(np.int64)
+    return array.astype(np.uint64)
 
 
-def _table(relevance: ArrayLike | None, classes: int) -> NDArray[np.float64]:
-    if relevance is None:
-        return np.eye(classes)
-    table: NDArray[Any] = np.asarray(relevance)
+def _table(relevance: ArrayLike, classes: int) -> NDArray[np.float64]:
+    table = read_array(relevance, "relevance")
     square = table.ndim == 2 and table.shape[0] == table.shape[1] >= classes
     if not square or table.dtype.kind not in "biuf":
         raise DataError(

@@ -134,9 +134,9 @@ def _nearest(nearest: Any, queries: Codes, base: Codes, k: int) -> Found:
     distance = np.zeros((count, room), np.int32)
     within = np.zeros((count, most + 1), np.int64)
     state = np.zeros((count, 3), np.int64)
-    asked = np.ascontiguousarray(queries.words)
     nearest(
-        *(_address(base.words), len(base), _address(asked), count, base.words.shape[1], most),
+        *(_address(base.words), len(base), _address(queries.words), count),
+        *(base.words.shape[1], most),
         *(k, room, _address(index), _address(distance), _address(within), _address(state)),
     )
     return _sorted(index[:, :k], distance[:, :k])

@@ -10,9 +10,11 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 
-from spikec.errors import UsageError
+from spikec.errors import DataError
+from spikec.nn.checks import check_whole
 
 
 class GivesTime(nn.Module):
@@ -54,8 +56,16 @@ def steps_multiple(model: nn.Module) -> int:
     return math.lcm(*(getattr(module, "steps_multiple", 1) for module in model.modules()))
 
 
+def check_multiple(steps: int, multiple: int) -> None:
+    """Refuse inputs of steps that do not fill windows of ``multiple``; for layers that run."""
+    if torch.compiler.is_compiling():  # the importer asks steps_multiple
+        return
+    if steps < 1 or steps % multiple:
+        raise DataError(
+            f"{steps} steps", expected=f"a multiple of {multiple}, {multiple} steps at least"
+        )
+
+
 def check_steps(count: object) -> int:
     """Refuse what is no number of steps."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-        raise UsageError(f"{count!r} steps", expected="a whole number of 1 or more")
-    return count
+    return check_whole(count, "{} steps")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spikec.errors import DataError, UsageError
+from spikec.nn.clock import check_steps
 
 FIELDS = ("x", "y", "t", "p")
 POLARITIES = 2
@@ -28,8 +29,7 @@ def event_frames(
     """
     if by not in ("time", "count"):
         raise UsageError(f"by={by!r}", expected="time or count")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise UsageError(f"{steps!r} steps", expected="a whole number of 1 or more")
+    check_steps(steps)
     columns = {name: _whole(name, array) for name, array in _columns(events).items()}
     x, y, t, p = (columns[name] for name in FIELDS)
     height, width = size

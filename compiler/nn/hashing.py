@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spikec.errors import UsageError
+from spikec.nn.checks import check_whole
 from spikec.nn.hard_lif import TAU, HardLIF
 from spikec.nn.layers import Stepwise
 from spikec.nn.sequence import and_over_time
@@ -41,9 +42,7 @@ class HashLayer(nn.Module):
         super().__init__()
         if gradient not in GRADIENTS:
             raise UsageError(f"gradient {gradient!r}", expected=" or ".join(GRADIENTS))
-        if isinstance(bits, bool) or not isinstance(bits, int) or bits < 1:
-            raise UsageError(f"codes of {bits!r} bits", expected="a whole number of 1 or more")
-        self.bits, self.tau, self.gradient = bits, tau, gradient
+        self.bits, self.tau, self.gradient = check_whole(bits, "codes of {} bits"), tau, gradient
         linear = nn.Linear(features, bits)
         nn.init.constant_(linear.bias, tau * threshold)
         self.project = Stepwise(linear)
@@ -63,7 +62,7 @@ class HashLayer(nn.Module):
         return self._all(spikes), self._potentials(currents.detach(), spikes.detach())
 
     def _all(self, spikes: Tensor) -> Tensor:
-        if self.training and not torch.compiler.is_compiling():
+        if self.training and not torch.compiler.is_exporting():
             return GRADIENTS[self.gradient](spikes)
         return and_over_time(spikes)
 

@@ -80,10 +80,11 @@ def cycled(shapes: list[Shape], named: Named, steps: Any) -> list[Shape]:
 
 
 def halved(shapes: list[Shape], named: Named, steps: Any) -> list[Shape]:
-    """Give two bands of half the size; a number of steps that is not known counts as even."""
+    """Give two bands of half the size; of steps, in front, an unknown number is even."""
     (shape,) = shapes
-    size = shape[named["axis"]]
-    shape[named["axis"]] = -(-size // 2) if isinstance(size, int) else size // 2
+    size, in_front = shape[named["axis"]], named["axis"] == -len(shape)
+    even = in_front and not isinstance(size, int)
+    shape[named["axis"]] = size // 2 if even else (size + 1) // 2
     return [shape, shape]
 
 

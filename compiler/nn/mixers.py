@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
-from spikec.errors import UsageError
-from spikec.nn.clock import check_steps
+from spikec.errors import DataError, UsageError
+from spikec.nn.clock import check_multiple, check_steps
 from spikec.nn.hard_lif import TAU, HardLIF
 from spikec.nn.layers import TdBatchNorm
 from spikec.nn.sequence import StepWeights
@@ -63,6 +63,13 @@ class WaveMixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix [T, B, C, h, w]; the result is a current."""
+        wanted = (self.channels, *self.sizes[0])
+        if x.dim() != 5 or tuple(x.shape[2:]) != wanted:
+            raise DataError(
+                f"an input of shape {list(x.shape)}",
+                expected=f"[steps, samples, {', '.join(map(str, wanted))}]",
+            )
+        check_multiple(x.shape[0], self.steps_multiple)
         highs: list[Tensor] = []
         for split, mixer in zip(self.splits, self.mixers, strict=True):
             bands = split(x)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spikec.errors import UsageError
+from spikec.errors import DataError, UsageError
 from spikec.ir import Array, ops
-from spikec.nn.clock import check_steps
+from spikec.nn.clock import check_multiple, check_steps
 from spikec.nn.library import Call
 
 _AXES = range(-8, 0)
@@ -54,6 +54,13 @@ class StepWeights(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Weigh [T, ...]."""
+        inner = self.weight.shape[1:]
+        behind = zip(inner, x.shape[x.dim() - len(inner) :], strict=True)
+        if x.dim() <= len(inner) or any(own not in (1, size) for own, size in behind):
+            raise DataError(
+                f"an input of shape {list(x.shape)}",
+                expected=f"[steps, ..., {', '.join(map(str, inner))}]",
+            )
         return _SCALE(x, {"weights": self.weight})
 
     def extra_repr(self) -> str:
@@ -75,6 +82,7 @@ class TimeMix(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix the steps of [T, ...]."""
+        check_multiple(x.shape[0], self.steps_multiple)
         return _MIX[_from_end(0, x)](x, {"weight": self.weight})
 
     def extra_repr(self) -> str:

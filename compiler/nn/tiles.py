@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spikec.errors import DataError, UsageError
+from spikec.nn.checks import check_sides, check_whole
 from spikec.nn.patches import covers, gathered, windows
 
 Images = TypeVar("Images", Tensor, NDArray[Any])
@@ -31,23 +32,24 @@ def tiled(
 
     Tiles of ``tile`` pixels share ``overlap`` pixels with the next one; the last one of a row or
     column is shifted inwards, so that it ends with the image.  Where tiles overlap, y = Σ_k w_k y_k
-    with weights that fall linearly towards a tile's edge, Σ_k w_k = 1.  Without ``blend`` the outer
-    half of each overlap is cropped instead: what a network gives whose result depends on at most
-    overlap / 2 pixels around is then that of the whole image.
+    with weights that fall linearly towards a tile's edge, Σ_k w_k = 1; integers are rounded.
+    Without ``blend`` the outer half of each overlap is cropped instead: what a network gives whose
+    result depends on at most overlap / 2 pixels around is then that of the whole image.
 
     ``run`` gets ``batch`` tiles at a time, arrays where x is one.  It is the network, or
     ``lambda part: program.run(part).output``.
     """
     if x.ndim != 4:
         raise DataError(f"images of shape {list(x.shape)}", expected="[images, C, H, W]")
-    if isinstance(batch, bool) or batch < 1:
-        raise UsageError(f"batch={batch!r}", expected="1 or more")
-    sides = (tile, tile) if isinstance(tile, int) else tile
+    check_whole(batch, "batch={}")
+    check_whole(scale, "scale={}")
+    check_whole(overlap, "an overlap of {}", least=0)
+    sides = check_sides((tile, tile) if isinstance(tile, int) else tile, "tiles of size {}")
     rows, columns = (
         Axis.of(size, side, overlap, scale, blend)
         for size, side in zip(x.shape[-2:], sides, strict=True)
     )
-    given = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
+    given = torch.from_numpy(np.ascontiguousarray(x)) if isinstance(x, np.ndarray) else x
     cut = given[:, :, rows.read.to(given.device)][..., columns.read.to(given.device)]
     cut = cut.permute(0, 2, 4, 1, 3, 5)
     places = cut.shape[:3]
@@ -72,9 +74,11 @@ def _joined(tiles: Tensor, places: Sequence[int], axes: tuple[Axis, Axis]) -> Te
         )
     grid = tiles.reshape(*places, *tiles.shape[1:]).permute(0, 3, 1, 4, 2, 5)
     y = grid.flatten(2, 3).flatten(3, 4)
+    whole = not y.is_floating_point()
+    y = y.double() if whole else y
     for axis, where in zip(axes, (-2, -1), strict=True):
         y = gathered(y, axis.found.to(y.device), axis.weights.to(y.device), where)
-    return y
+    return y.round().to(tiles.dtype) if whole else y
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,7 @@ class Axis:
     @staticmethod
     def of(size: int, side: int, overlap: int, scale: int, blend: bool) -> Axis:
         """Lay tiles out."""
-        if isinstance(scale, bool) or scale < 1:
-            raise UsageError(f"scale={scale!r}", expected="a whole number of 1 or more")
-        if not 0 <= overlap < side:
+        if overlap >= side:
             raise UsageError(
                 f"tiles of {side} pixels that share {overlap}", expected=f"0 to {side - 1} pixels"
             )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from spikec.errors import DataError, UsageError
+from spikec.nn.checks import check_whole
 from spikec.nn.sequence import haar, haar_inverse
 
 
@@ -78,9 +79,7 @@ def unstacked(x: Tensor, axis: int, length: int, channel_axis: int = 2) -> Tenso
 
 def check_levels(levels: object) -> int:
     """Refuse what is no number of levels."""
-    if isinstance(levels, bool) or not isinstance(levels, int) or levels < 1:
-        raise UsageError(f"{levels!r} levels", expected="a whole number of 1 or more")
-    return levels
+    return check_whole(levels, "{} levels")
 
 
 def _checked_axes(x: Tensor, axes: Sequence[int]) -> tuple[int, ...]:

@@ -19,10 +19,10 @@ def deform_conv(
     """See :class:`spikec.ir.ops.DeformConv`: taps are sampled, then weighted as by a 1 x 1 one."""
     x, offset, *masks = operands
     lead = x.shape[:-3]
-    taps = _sampled(op, *(part.reshape(-1, *part.shape[-3:]) for part in (x, offset)))
+    taps = _sampled(op, *(part.flatten(0, -4) if lead else part[None] for part in (x, offset)))
     for mask in masks:
         # [N, groups of offsets, 1, taps, h, w]
-        taps = taps * mask.reshape(len(taps), op.offset_groups, 1, -1, *mask.shape[-2:])
+        taps = taps * mask.reshape(len(taps), *taps.shape[1:2], 1, *taps.shape[3:])
     columns = taps.flatten(1, 2).flatten(1, 2)  # channels, and their taps behind one another
     y = F.conv2d(columns, weight.reshape(len(weight), -1, 1, 1), bias, groups=op.groups)
     return y.reshape(*lead, *y.shape[1:])
@@ -34,7 +34,8 @@ def _sampled(op: ops.DeformConv, x: Tensor, offset: Tensor) -> Tensor:
     height, width = offset.shape[-2:]
     shifts = offset.reshape(len(x) * groups, count, 2, height, width)
     rows, columns = (_starts(op, axis, offset) + shifts[:, :, axis] for axis in (0, 1))
-    pixels = x.reshape(len(x) * groups, -1, *x.shape[-2:])
+    channels = x.shape[1] // groups
+    pixels = x.reshape(len(x) * groups, channels, *x.shape[-2:])
     top, left = rows.detach().floor(), columns.detach().floor()
     # shares of the two nearest rows and columns, differentiable at whole places too
     down, right = ((1 - part, 1 - (1 - part)) for part in (rows - top, columns - left))
@@ -46,15 +47,15 @@ def _sampled(op: ops.DeformConv, x: Tensor, offset: Tensor) -> Tensor:
         # a sampler of torch's would be faster, but it rounds places: events would differ
         found = flat.gather(2, place.expand(-1, flat.shape[1], -1))
         total = total + (weight * inside).reshape(place.shape) * found
-    return total.reshape(len(x), groups, -1, count, height, width)
+    return total.reshape(len(x), groups, channels, count, height, width)
 
 
 def _place(row: Tensor, column: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Give the number of a pixel, [N, 1, places], and whether it lies inside."""
     height, width = size
-    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    place = (row.clamp(0, height - 1) * width + column.clamp(0, width - 1)).long()
-    return place.reshape(len(place), 1, -1), inside
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)  # no NaN is
+    place = torch.where(inside, row * width + column, 0).long()
+    return place.flatten(1)[:, None], inside
 
 
 def _starts(op: ops.DeformConv, axis: int, like: Tensor) -> Tensor:

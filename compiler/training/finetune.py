@@ -92,7 +92,7 @@ def finetune_program(
 def checked_device(device: str) -> str:
     """Give a device that torch has here."""
     try:
-        torch.zeros(1, device=device)
+        float(torch.zeros(1, device=device))  # meta has no numbers
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
             f"no device {device!r} here",

@@ -6,6 +6,7 @@ Loss: cross-entropy of the scores, after the last step where the module gives [T
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -163,10 +164,13 @@ def tensors_of(data: Data) -> dict[str, Tensor]:
 
 
 def identity_of(model: nn.Module, samples: Samples, options: Loop) -> dict[str, Any]:
-    """Say what a checkpoint belongs to."""
+    """Say what a checkpoint belongs to; layers are known by shapes and by what they print."""
     shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     digest = hashlib.sha256()
     for tensor in (*samples.inputs.values(), samples.labels):
         if tensor is not None:
             digest.update(tensor.contiguous().numpy().tobytes())
-    return {"module": shapes, "data": digest.hexdigest(), **options.to_json()}
+    printed = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # places in memory are of one process
+    layers = hashlib.sha256(printed.encode()).hexdigest()
+    told = {"module": shapes, "layers": layers[:12], "data": digest.hexdigest()}
+    return {**told, **options.to_json()}

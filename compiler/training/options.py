@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from math import cos, isfinite, pi
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from spikec.errors import Problem, UsageError
 from spikec.pipeline import suggestion
@@ -231,7 +231,11 @@ def is_whole(value: object, low: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= low
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Tell whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
 def _number(value: object) -> float:
     """Give a number; what is none compares as if it were wrong."""
-    real = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if real else float("nan")  # type: ignore[arg-type]  # told by `real`
+    return float(value) if is_number(value) else float("nan")

@@ -30,7 +30,7 @@ from spikec.training.module import (
     tensors_of,
 )
 from spikec.training.objective import Samples
-from spikec.training.options import FitOptions, is_whole
+from spikec.training.options import FitOptions, is_number, is_whole
 
 MODES = ("hard", "soft")
 SHIFTS = {"01": (1.0, 0.0), "pm1": (2.0, -1.0)}
@@ -65,10 +65,11 @@ class HashOptions:
             Problem(f"{name} is {getattr(self, name)!r}", expected=expected)
             for name, fine, expected in (
                 ("mode", self.mode in MODES, " or ".join(MODES)),
-                ("code_values", self.code_values in SHIFTS, " or ".join(SHIFTS)),
-                ("alpha", self.alpha >= 0, "0 or more"),
-                ("beta", self.beta >= 0, "0 or more"),
-                ("least", -1 <= self.least < 1, "a cosine below 1"),
+                ("code_values", self.code_values in tuple(SHIFTS), " or ".join(SHIFTS)),
+                ("alpha", is_number(self.alpha) and self.alpha >= 0, "0 or more"),
+                ("beta", is_number(self.beta) and self.beta >= 0, "0 or more"),
+                ("least", is_number(self.least) and -1 <= self.least < 1, "a cosine below 1"),
+                ("offset", is_number(self.offset), "a finite number"),
                 *((name, is_whole(getattr(self, name), 1), "1 or more") for name in _LENGTHS),
                 ("last", is_whole(self.last, 0), "0 or more"),
             )
@@ -78,14 +79,21 @@ class HashOptions:
             raise UsageError("options of hashing are wrong", problems=wrong)
 
     def rounds(self, epochs: int) -> tuple[int, ...]:
-        """Give the epochs, counted from 0, at which rounds begin.
+        """Give the epochs, counted from 0, at which rounds begin; soft ones need a second round.
 
         >>> HashOptions(first=5, every=3, last=2).rounds(12)
         (0, 5, 8, 10, 11)
         """
         single = max(self.first, epochs - self.last)
         middle = range(self.first, single, self.every)
-        return (0, *(e for e in middle if e < epochs), *range(single, epochs))
+        found = (0, *(e for e in middle if e < epochs), *range(single, epochs))
+        if self.mode == "soft" and len(found) == 1:
+            raise UsageError(
+                f"a first round of {self.first} epochs in a training of {epochs}",
+                expected="a round behind it, in which similarities are soft",
+                remedy="lower first, train for longer, or take hard similarities",
+            )
+        return found
 
 
 _LENGTHS = ("first", "every")
@@ -166,12 +174,6 @@ class HashTask(ModuleTask):
         self.similarity = ClassSimilarity(classes, hashing.least, device)
         self.per_epoch = -(-count // options.batch)
         self.starts = hashing.rounds(options.epochs)
-        if hashing.mode == "soft" and len(self.starts) == 1:
-            raise UsageError(
-                f"a first round of {hashing.first} epochs in a training of {options.epochs}",
-                expected="a round behind it, in which similarities are soft",
-                remedy="lower first, train for longer, or take hard similarities",
-            )
         self.done = torch.zeros((), dtype=torch.int64)
         """batches that were learned from"""
         self.state = [*self.state, *self.similarity.state, self.done]
@@ -216,9 +218,11 @@ def fit_hash(
 
     It ends in the epoch whose class scores are best. Gives a record per epoch.
     """
+    if time_axis not in (None, 0):
+        raise UsageError(f"time_axis={time_axis!r}", expected="0: [steps, samples, ...], or none")
     hooks = hooks or Hooks()
     device = checked_device(hooks.device)
-    classes = _classes(model, read_data(data), time_axis == 0)
+    classes = _classes(model.to(device), read_data(data), device, time_axis == 0)
     learned, chosen = divided(data, validation, classes, options)
     sizes = (classes, len(learned))
     task = HashTask(model, sizes, options, hashing, device, over_time=time_axis == 0)
@@ -244,13 +248,26 @@ def _hashed(
     return found
 
 
-def _classes(model: nn.Module, data: Data, over_time: bool) -> int:
+def _classes(model: nn.Module, data: Data, device: str, over_time: bool) -> int:
     """Ask the module how many classes it tells apart."""
-    device = next(model.parameters()).device
     model.eval()
-    with torch.no_grad():
-        first = (x[:2].to(device) for x in tensors_of(data).values())
-        return int(_hashed(model, first, over_time)[1].shape[-1])
+    try:
+        with torch.no_grad():
+            first = (x[:2].to(device) for x in tensors_of(data).values())
+            found = _hashed(model, first, over_time)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        shapes = ", ".join(str(list(x.shape)) for x in data.inputs.values())
+        raise UsageError(
+            f"the module does not take samples of shape {shapes}: {error}",
+            expected="inputs that its hash_and_scores accepts, samples first",
+        ) from error
+    parts = found if isinstance(found, tuple) else ()
+    if len(parts) != 3 or not all(isinstance(x, Tensor) and x.dim() == 2 for x in parts):
+        raise UsageError(
+            f"hash_and_scores of {type(model).__name__} gives something else than codes",
+            expected="(codes [samples, bits], class scores [samples, classes], potentials)",
+        )
+    return int(parts[1].shape[-1])
 
 
 def hard_share(index: int, count: int) -> float:

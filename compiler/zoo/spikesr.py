@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 from spikec.errors import DataError, UsageError
 from spikec.nn.blocks import SpikingConv
+from spikec.nn.checks import check_sides, check_whole
 from spikec.nn.encoders import Direct
 from spikec.nn.hybrid import HybridAttention
 from spikec.nn.layers import Stepwise, TdBatchNorm
@@ -34,8 +36,9 @@ PARTS = (
 )
 """what may be left out"""
 _CHANNELS: Mapping[int, str] = {
-    1: "grey images: repeat them, x.repeat(1, 3, 1, 1), or build the network with channels=1",
+    1: "grey images: repeat them, x.repeat(1, 3, 1, 1), or build it with channels=1",
     2: "grey images with transparency: keep the first channel, x[:, :1]",
+    3: "images in colour: take their mean, x.mean(1, keepdim=True), or build it with channels=3",
     4: "images with transparency (RGBA): keep the first three channels, x[:, :3]",
 }
 """what to do with images of other channels than those that a network reads"""
@@ -76,7 +79,8 @@ class Shape:
     """add the bicubic enlargement, and begin there; the paper does not"""
 
     def __post_init__(self) -> None:
-        _check(self.scale in SCALES, f"a scale of {self.scale!r}", "2, 3 or 4")
+        whole = isinstance(self.scale, int)
+        _check(whole and self.scale in SCALES, f"a scale of {self.scale!r}", "2, 3 or 4")
         _check(self.variant in VARIANTS, f"variant {self.variant!r}", " or ".join(VARIANTS))
         if self.channels not in (GREY, RGB):
             raise UsageError(
@@ -85,8 +89,7 @@ class Shape:
                 remedy=_CHANNELS.get(self.channels, "choose the channels that make a picture"),
             )
         for name in ("width", "groups", "blocks", "patch", "qk", "mlp", "depth"):
-            number = getattr(self, name)
-            _check(isinstance(number, int) and number >= 1, f"{name}={number!r}", "1 or more")
+            check_whole(getattr(self, name), f"{name}={{}}")
         _check(
             self.cnn_branch or self.snn_branch,
             "a block without any branch",
@@ -244,29 +247,38 @@ class SpikeSR(nn.Module):
 
     def resized(self, size: tuple[int, int]) -> SpikeSR:
         """Give the network with the same weights for images of another size."""
-        other = SpikeSR(replace(self.shape, size=size))
+        with torch.random.fork_rng(devices=[]):
+            other = SpikeSR(replace(self.shape, size=size))
         other.load_state_dict(self.state_dict())
-        return other
+        return other.to(next(self.parameters())).train(self.training)
 
     def checked(self, x: Tensor) -> Tensor:
         """Refuse images of other sizes and channels; take bytes as shares of 255."""
         height, width = self.shape.size
         channels = self.shape.channels
         if x.dim() != 4 or tuple(x.shape[1:]) != (channels, height, width):
-            found = int(x.shape[1]) if x.dim() == 4 else 0
-            other = "crop them, apply it to tiles (spikec.nn.tiled), or take model.resized(size)"
             raise DataError(
                 f"images of shape {list(x.shape)}",
                 expected=f"[images, {channels}, {height}, {width}]",
-                remedy=other if found == channels else _CHANNELS.get(found, "give RGB images"),
+                remedy=_remedy(x, channels),
             )
-        return x if x.is_floating_point() else x.float() / 255
+        return x if x.is_floating_point() else x.to(next(self.parameters()).dtype) / 255
 
 
 def bicubic(x: Tensor, scale: int) -> Tensor:
     """Enlarge by cubic interpolation."""
     size = (int(x.shape[-2]) * scale, int(x.shape[-1]) * scale)
     return F.interpolate(x, size, mode="bicubic", align_corners=False)
+
+
+def _remedy(x: Tensor, channels: int) -> str:
+    """Say what makes images fit."""
+    if x.dim() != 4:
+        return "give a batch: of one image, x[None]"
+    found = int(x.shape[1])
+    if found == channels:
+        return "crop them, apply it to tiles (spikec.nn.tiled), or take model.resized(size)"
+    return _CHANNELS.get(found, f"choose {channels} channels")
 
 
 def _sum(modules: nn.ModuleList, x: Tensor) -> Tensor:
@@ -287,7 +299,7 @@ def spikesr(*, size: tuple[int, int] = (160, 160), **options: Any) -> SpikeSR:
 
     The defaults have 3,084,580 parameters, of which 840,112 never run (``dead=False``).
     """
-    return SpikeSR(Shape(size=(int(size[0]), int(size[1])), **options))
+    return SpikeSR(Shape(size=check_sides(size, "images of size {}"), **options))
 
 
 SMALL: Mapping[str, Any] = {"width": 40, "qk": 24, "mlp": 72}

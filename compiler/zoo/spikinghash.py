@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from spikec.errors import DataError, UsageError
 from spikec.nn.attention import SpikingAttention, SpikingMlp
-from spikec.nn.clock import check_steps
+from spikec.nn.checks import check_sides, check_whole
+from spikec.nn.clock import check_multiple, check_steps, steps_multiple
 from spikec.nn.encoders import Direct
 from spikec.nn.hard_lif import HardLIF
 from spikec.nn.hashing import HashLayer
@@ -77,7 +78,7 @@ class Options:
     bits: int | None = None
     """of the codes; none: class scores alone"""
     heads: int | None = None
-    """of attention; one per 32 channels, if left out"""
+    """of attention; if left out, one per 32 channels, or the next number below that fits"""
     tau: float = 2.0
     threshold: float = 1.0
     attention_threshold: float = 0.5
@@ -99,9 +100,7 @@ class Options:
                 remedy=suggestion(self.mixer, MIXERS),
             )
         for name in ("channels", "classes"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise UsageError(f"{value!r} {name}", expected="a whole number of 1 or more")
+            check_whole(getattr(self, name), f"{{}} {name}")
 
     @property
     def neuron(self) -> Rule:
@@ -110,7 +109,9 @@ class Options:
 
     def heads_of(self, channels: int) -> int:
         """Give the heads of a stage of so many channels."""
-        return self.heads if self.heads is not None else max(1, channels // HEAD_WIDTH)
+        if self.heads is not None:
+            return self.heads
+        return next(n for n in range(max(1, channels // HEAD_WIDTH), 0, -1) if channels % n == 0)
 
 
 class Block(nn.Module):
@@ -176,6 +177,9 @@ class Spikinghash(nn.Module):
         codes, potentials = self._hash().with_potentials(self.features(x))
         return codes, self.head(codes), potentials
 
+    def extra_repr(self) -> str:
+        return str(self.options)
+
     def _hash(self) -> HashLayer:
         if self.hash is None:
             raise UsageError("a network without codes", remedy="build it with bits=64, say")
@@ -194,12 +198,8 @@ class Spikinghash(nn.Module):
                 f"input of shape {list(x.shape)}",
                 expected=f"[{lead}, {', '.join(str(n) for n in wanted)}]",
             )
-        multiple = 2**options.levels if options.mixer == "3d" else 1
-        if options.recordings and x.shape[0] % multiple:
-            raise DataError(
-                f"recordings of {x.shape[0]} steps",
-                expected=f"a multiple of {multiple}, as the wavelet over time needs",
-            )
+        if options.recordings:
+            check_multiple(x.shape[0], steps_multiple(self))
 
 
 def _convolution(channels: int, wide: int, pool: bool) -> list[nn.Module]:
@@ -262,7 +262,7 @@ def spikinghash(
         plan = Plan(_checked(dims), plan.pools, plan.blocks)
     if recordings:
         options = {"channels": POLARITIES, **options}
-    chosen = Options(_sides(size), recordings=recordings, **options)  # type: ignore[arg-type]
+    chosen = Options(check_sides(size, "images of size {}"), recordings=recordings, **options)  # type: ignore[arg-type]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Spikinghash(plan, chosen)
@@ -273,12 +273,6 @@ def _checked(dims: Sequence[int]) -> tuple[int, ...]:
     if len(found) != STAGES or not all(isinstance(n, int) and n >= 1 for n in found):
         raise UsageError(f"dims {list(found)}", expected=f"channels of {STAGES} stages")
     return found
-
-
-def _sides(size: Sequence[int]) -> tuple[int, int]:
-    if len(size) != 2 or not all(isinstance(n, int) and n >= 1 for n in size):
-        raise UsageError(f"images of size {list(size)}", expected="(height, width)")
-    return size[0], size[1]
 
 
 SPIKINGHASH: Mapping[str, Callable[..., nn.Module]] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import spikec
-from examples._command import Told, run, show_energy
+from examples._command import EQUAL, Told, keep, run, show_energy
 from examples._progress import bars
 from examples.dct_snn.images import DIGITS, Images, load_images
 from examples.dct_snn.making import Settings, converted, trained_analog, tuned
@@ -80,16 +80,18 @@ def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
         first = measured(program, images)
         best = tuned(settings, images, program, out, bar)
     told: dict[str, Any] = {"converted": first, "fine-tuned": measured(best, images)}
-    replace(best, preprocess=images.preprocess).save(out / "program.spk")
+    ready = replace(best, preprocess=images.preprocess)  # for what is in the file
+    ready.save(out / "program.spk")
     history = best.record["finetune"]["history"]
-    (out / "epochs.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history), "utf-8")
-    (out / "epochs.svg").write_text(svg_file(accuracy_by_epoch(history)), "utf-8")
+    keep(out / "epochs.jsonl", "".join(json.dumps(r) + "\n" for r in history))
+    keep(out / "epochs.svg", svg_file(accuracy_by_epoch(history)))
     best.report(out / "report.html", images.test)
     energy = best.energy(images.test[0])
     told["energy_pj"] = {"spiking": energy.total_pj}
     told["energy_pj"] |= {one.name: one.total_pj for one in energy.baselines}
-    told["verified"] = str(best.verify("onnx_graph", images.test[0][:SHOWN]))
-    best.export("onnx_graph", out / "onnx")
+    verified = best.verify("onnx_graph", images.test[0][:SHOWN])
+    told |= {"verified": str(verified), EQUAL: verified.ok}
+    ready.export("onnx_graph", out / "onnx")
     for name in ("analog.checkpoint", "spiking.checkpoint"):
         (out / name).unlink(missing_ok=True)
     return told

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
-from numpy.typing import NDArray
 
-from spikec.data import Preprocess, checked_labels, read_data
+from examples._arrays import Part, labelled, white_of
+from spikec.data import Preprocess
 from spikec.errors import DataError, UsageError
 
 DIGITS = "digits"
@@ -23,8 +22,8 @@ SIDE = 16
 class Images:
     """Samples to learn from, and samples to test on."""
 
-    train: tuple[NDArray[Any], NDArray[Any]]
-    test: tuple[NDArray[Any], NDArray[Any]]
+    train: Part
+    test: Part
     classes: int
     preprocess: Preprocess
     """what has been done to them: a program that is saved does it to what is in the file"""
@@ -46,17 +45,17 @@ def load_images(source: str, contrast: float = 1.0) -> Images:
     if not 0 < contrast < np.inf:
         raise UsageError(f"a contrast of {contrast}", expected="a number above 0")
     if source == DIGITS:
-        parts, largest = _digits(), 1.0
+        parts, white = _digits(), 1.0
     else:
-        parts = tuple(_part(f"{source}:{name}") for name in ("train", "test"))
-        largest = 255.0 if parts[0][0].dtype == np.uint8 else 1.0
-    preprocess = Preprocess(1 / largest, (0.5,), (0.5 / contrast,))
+        parts = _part(f"{source}:train"), _part(f"{source}:test")
+        white = white_of(parts, source)
+    preprocess = Preprocess(1 / white, (0.5,), (0.5 / contrast,))
     classes = int(max(y.max() for _, y in parts)) + 1
     train, test = ((preprocess(x), y) for x, y in parts)
     return Images(train, test, classes, preprocess)
 
 
-def _digits() -> tuple[tuple[NDArray[Any], NDArray[Any]], ...]:
+def _digits() -> tuple[Part, Part]:
     from sklearn.datasets import load_digits
 
     found = load_digits()
@@ -67,16 +66,12 @@ def _digits() -> tuple[tuple[NDArray[Any], NDArray[Any]], ...]:
     return (x[:-TEST_DIGITS], y[:-TEST_DIGITS]), (x[-TEST_DIGITS:], y[-TEST_DIGITS:])
 
 
-def _part(source: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    data = read_data(source)
-    x = data.inputs["x"]
+def _part(source: str) -> Part:
+    x, labels = labelled(source)
     if x.ndim != 4 or x.shape[1] not in (1, 3):
         raise DataError(
             f"images of shape {list(x.shape)}",
             where=source,
             expected="[samples, 1 or 3, height, width]",
         )
-    if data.labels is None:
-        raise DataError("images without labels", where=source, expected="an array y")
-    labels = checked_labels(data, int(data.labels.max()) + 1)
     return x, labels

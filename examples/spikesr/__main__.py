@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from examples._command import Told, run, show_energy
+from examples._command import EQUAL, Told, keep, run, show_energy
 from examples._progress import bars
 from examples.spikesr.images import SKIMAGE, Images, Sizes, load_images
 from examples.spikesr.making import (
@@ -21,6 +21,9 @@ from examples.spikesr.making import (
     quality,
     trained,
 )
+from spikec.errors import UsageError
+from spikec.metrics.images import WINDOW
+from spikec.training.finetune import checked_device
 from spikec.zoo.spikesr import PARTS, VARIANTS
 
 SHOWN = 2
@@ -62,6 +65,24 @@ def settings_of(given: argparse.Namespace) -> Settings:
     return Settings(**{name: getattr(given, name) for name in names}, options=options)
 
 
+def asked(given: argparse.Namespace) -> tuple[Settings, Sizes]:
+    """Give settings and sizes; what is impossible is told before images are read."""
+    settings, side = settings_of(given), given.side
+    sizes = Sizes(given.scale, max(given.crop, side), side, given.held, given.centre)
+    checked_device(settings.device)
+    settings.build(given.crop)
+    least = 2 + -(-WINDOW // settings.scale)
+    if side < least:
+        raise UsageError(
+            f"{side} pixels a side to test on",
+            expected=f"{least} or more: SSIM looks at {WINDOW} x {WINDOW} pixels of the large "
+            f"images, of which {settings.scale} on each side are left out",
+            remedy="choose a larger --side",
+        )
+    settings.build(side)
+    return settings, sizes
+
+
 def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
     """Do everything; give what is printed."""
     out.mkdir(parents=True, exist_ok=True)
@@ -83,11 +104,12 @@ def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
     told["rates"] = {name: float(x.mean()) for name, x in found.spikes.items()}
     program.report(out / "report.html", shown)
     energy = program.energy(shown)
-    (out / "energy.txt").write_text(energy.table(), "utf-8")
+    keep(out / "energy.txt", energy.table())
     told["energy_pj"] = {"spiking": energy.total_pj}
     told["energy_pj"] |= {one.name: one.total_pj for one in energy.baselines}
     made = program.export("onnx_graph", out / "onnx", step=False)
-    told["verified"] = str(program.verify("onnx_graph", shown, made))
+    verified = program.verify("onnx_graph", shown, made)
+    told |= {"verified": str(verified), EQUAL: verified.ok}
     (out / "training.checkpoint").unlink(missing_ok=True)
     return told
 
@@ -111,10 +133,7 @@ def main() -> int:
     given = arguments()
 
     def made() -> Told:
-        side = max(given.crop, given.side)
-        sizes = Sizes(given.scale, side, given.side, given.held, given.centre)
-        settings = settings_of(given)
-        settings.build(given.crop)  # what is impossible is told before images are read
+        settings, sizes = asked(given)
         return make(settings, load_images(given.data, sizes, given.seed), given.out)
 
     return run(made, show, given.out)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from examples.spikesr.textures import textures
-from spikec.errors import DataError, UsageError
+from spikec.errors import DataError, SpikecError, UsageError
+from spikec.nn.checks import check_whole
 from spikec.nn.patches import Patches
 
 Pixels = NDArray[np.float32]
@@ -42,6 +45,18 @@ SHIPPED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 LEARNED_SHARE = 0.75
 """of an image's width; the test crop lies in the rest"""
 ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
+MOST_WHOLE = 180_000_000
+"""pixels of a file that is taken whole, at 12 bytes each"""
+MOST_CENTRED = 500_000_000
+"""pixels of a file of which the middle is taken; DOTA has images of 20000 x 20000"""
+SMALLER = {
+    "learn from": "--crop and --side",
+    "test on": "--side",
+    "take the middle of": "--centre",
+}
+"""what an image is too small for, and which options ask for less"""
+TIFF_BITS, TIFF_WHITE = 258, 262
+"""numbers of tags: bits of a pixel, and what its values mean (0: white is 0)"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,18 @@ class Sizes:
     """share of a folder's images that are tested"""
     centre: int | None = None
     """side of the middle part that is taken of each large image of a folder; None: all of it"""
+
+    def __post_init__(self) -> None:
+        check_whole(self.scale, "a scale of {}")
+        check_whole(self.learned, "{} pixels a side to learn from")
+        check_whole(self.tested, "{} pixels a side to test on")
+        least = self.scale * max(self.learned, self.tested)
+        if self.centre is not None and self.centre < least:
+            raise UsageError(
+                f"a middle part of {self.centre} pixels a side",
+                expected=f"{least} or more, {self.scale} times what is learned from and tested",
+                remedy="choose a larger --centre, or smaller --crop and --side",
+            )
 
 
 @dataclass(frozen=True)
@@ -87,25 +114,90 @@ def smaller(large: Tensor, scale: int) -> Tensor:
     return small.clamp(0, 1)
 
 
-def read_image(path: Path) -> Pixels:
-    """Read a file as [3, h, w] in [0, 1]; grey becomes three equal channels, alpha is dropped."""
+def read_image(path: Path, centre: int | None = None) -> Pixels:
+    """Read a file, or the middle of it, as [3, h, w] in [0, 1].
+
+    Grey, of 8 or 16 bits, becomes three equal channels; alpha is dropped.
+    """
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
     except ImportError as error:
         raise UsageError("images need Pillow", remedy="pip install pillow") from error
+    most = MOST_WHOLE if centre is None else MOST_CENTRED
     try:
-        with Image.open(path) as file:
-            pixels = np.asarray(file.convert("RGB"), np.float32)
-    except (OSError, UnidentifiedImageError) as error:
+        with _limited(most), Image.open(path) as file:
+            return _pixels(file, path, centre)
+    except SpikecError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(
+            "an image of too many pixels",
+            where=str(path),
+            expected=f"{most:,} at most",
+            remedy="cut it into parts" if centre else "cut it into parts, or take --centre of each",
+        ) from error
+    except Exception as error:  # decoders raise anything on a damaged file
         raise DataError(f"no image: {error}", where=str(path)) from error
-    moved: Pixels = np.moveaxis(pixels, -1, 0) / np.float32(255)
-    return moved
+
+
+@contextmanager
+def _limited(most: int) -> Iterator[None]:
+    """Let Pillow open files of so many pixels, and no more."""
+    from PIL import Image
+
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = most // 2  # it warns from there on, and refuses twice as many
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _pixels(file: Any, path: Path, centre: int | None) -> Pixels:
+    """Give the pixels of an open file of Pillow's."""
+    deep = file.mode.startswith("I;16") or (file.mode == "I" and file.format == "PNG")
+    if file.mode in ("I", "F") and not deep:  # whose white is unknown
+        raise DataError(
+            f"pixels of {'32 or signed 16 bits' if file.mode == 'I' else 'floats'}",
+            where=str(path),
+            expected="8 or 16 bits for each colour, from black at 0 to white",
+            remedy="scale the pixels from their own range to 0..65535, and save 16 bits",
+        )
+    image = file
+    if centre is not None:
+        _check_room((file.height, file.width), centre, path, "take the middle of")
+        left, top = ((n - centre) // 2 for n in file.size)
+        image = file.crop((left, top, left + centre, top + centre))
+    if deep:
+        return np.stack([_deep_grey(image, getattr(file, "tag_v2", {}))] * 3)
+    pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    shares: Pixels = np.divide(np.moveaxis(pixels, -1, 0), np.float32(255), dtype=np.float32)
+    return shares
+
+
+def _deep_grey(image: Any, tags: Mapping[int, Any]) -> Pixels:
+    """Give [h, w] in [0, 1] of a grey image of 16 bits, or 12 as the tags of a TIFF may tell."""
+    bits = tags.get(TIFF_BITS, (16,))[0]
+    shares: Pixels = np.asarray(image, np.float32) / np.float32(2**bits - 1)
+    return 1 - shares if tags.get(TIFF_WHITE) == 0 else shares
+
+
+def _check_room(size: Sequence[int], side: int, path: Path, use: str) -> None:
+    """Refuse an image that is smaller than what is asked of it."""
+    if min(size) < side:
+        raise DataError(
+            f"{size[0]} x {size[1]} pixels are too few to {use}",
+            where=str(path),
+            expected=f"{side} or more a side",
+            remedy=f"choose a smaller {SMALLER[use]}, or leave such images out",
+        )
 
 
 def natural(sizes: Sizes, seed: int = 0) -> Images:
     """Learn from the left three quarters of each image; test on a crop of the rest."""
-    images = [torch.from_numpy(read_image(path))[None] for path in shipped()]
-    return _joined([_divided(image, sizes) for image in images])
+    return _joined([_divided(_image(path), sizes, path) for path in shipped()])
 
 
 def shipped() -> list[Path]:
@@ -122,17 +214,20 @@ def shipped() -> list[Path]:
     return [path for path in found if path.exists()]
 
 
-def _divided(image: Tensor, sizes: Sizes) -> tuple[Pairs, Pairs]:
+def _image(path: Path, centre: int | None = None) -> Tensor:
+    return torch.from_numpy(read_image(path, centre))[None]
+
+
+def _divided(image: Tensor, sizes: Sizes, path: Path) -> tuple[Pairs, Pairs]:
     """Give tiles of the left part, and the middle of the right part."""
     width = int(image.shape[-1] * LEARNED_SHARE) // sizes.scale * sizes.scale
-    learned = _tiles(image[..., :width], sizes)
-    tested = centred(image[..., width:], sizes.tested * sizes.scale)
-    return learned, _pair(tested, sizes.scale)
+    return _tiles(image[..., :width], sizes, path), _middle(image[..., width:], sizes, path)
 
 
-def _tiles(image: Tensor, sizes: Sizes) -> Pairs:
+def _tiles(image: Tensor, sizes: Sizes, path: Path) -> Pairs:
     """Cut a large image and its small one into tiles of the same places."""
     scale = sizes.scale
+    _check_room(image.shape[-2:], sizes.learned * scale, path, "learn from")
     height, width = (n // scale * scale for n in image.shape[-2:])
     whole = _pair(image[..., :height, :width], scale)
     return Pairs(
@@ -147,17 +242,12 @@ def _cut(image: Pixels, side: int) -> Pixels:
     return tiles
 
 
-def centred(image: Tensor, side: int) -> Tensor:
-    """Cut the middle out."""
-    height, width = image.shape[-2:]
-    if min(height, width) < side:
-        raise DataError(
-            f"a part of {height} x {width} pixels",
-            expected=f"{side} a side",
-            remedy="choose smaller images to test on",
-        )
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[..., top : top + side, left : left + side]
+def _middle(image: Tensor, sizes: Sizes, path: Path) -> Pairs:
+    """Cut the middle out, to test on."""
+    side = sizes.tested * sizes.scale
+    _check_room(image.shape[-2:], side, path, "test on")
+    top, left = ((n - side) // 2 for n in image.shape[-2:])
+    return _pair(image[..., top : top + side, left : left + side], sizes.scale)
 
 
 def _pair(large: Tensor, scale: int) -> Pairs:
@@ -216,6 +306,7 @@ def divided_files(
     """Divide each class into what is learned from and what is tested."""
     if not 0 < held < 1:
         raise UsageError(f"held={held}", expected="a share between 0 and 1")
+    check_whole(seed, "seed={}", 0)
     learned: list[Path] = []
     tested: list[Path] = []
     for number, paths in enumerate(classes.values()):
@@ -232,16 +323,9 @@ def divided_files(
 
 
 def _of_files(
-    paths: Iterable[Path], sizes: Sizes, taken: Callable[[Tensor, Sizes], Pairs]
+    paths: Iterable[Path], sizes: Sizes, taken: Callable[[Tensor, Sizes, Path], Pairs]
 ) -> Pairs:
-    images = (torch.from_numpy(read_image(path))[None] for path in paths)
-    if sizes.centre is not None:
-        images = (centred(image, sizes.centre) for image in images)
-    return _stacked([taken(image, sizes) for image in images])
-
-
-def _middle(image: Tensor, sizes: Sizes) -> Pairs:
-    return _pair(centred(image, sizes.tested * sizes.scale), sizes.scale)
+    return _stacked([taken(_image(path, sizes.centre), sizes, path) for path in paths])
 
 
 def _joined(parts: Sequence[tuple[Pairs, Pairs]]) -> Images:

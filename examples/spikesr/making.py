@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 import spikec
 from examples.spikesr.images import Pairs
+from spikec.errors import UsageError
 from spikec.metrics import psnr, ssim
-from spikec.training.finetune import Hooks
+from spikec.nn.checks import check_whole
+from spikec.training.finetune import Hooks, checked_device
 from spikec.training.module import fit_task, identity_of
 from spikec.training.objective import Samples
 from spikec.training.options import FitOptions
@@ -55,6 +57,12 @@ class Settings:
     resume: bool = False
     device: str = "cpu"
 
+    def __post_init__(self) -> None:
+        for name, least in {"crop": 1, "iterations": 1, "batch": 1, "seed": 0}.items():
+            check_whole(getattr(self, name), f"{name}={{}}", least)
+        if self.seed >= 2**63:
+            raise UsageError(f"seed={self.seed}", expected="below 2**63")
+
     def build(self, side: int) -> SpikeSR:
         """Build the network for images of a size."""
         torch.manual_seed(self.seed)
@@ -69,6 +77,7 @@ def trained(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> SpikeSR:
     """Learn by the mean absolute error on turned crops: Adam, the rate along a cosine."""
+    device = checked_device(settings.device)
     model = settings.build(settings.crop)
     per_epoch = ceil(len(train.small) / settings.batch)
     options = FitOptions(
@@ -80,13 +89,14 @@ def trained(
     )
     path = None if folder is None else folder / "training.checkpoint"
     resume = settings.resume and path is not None and path.exists()
-    hooks = Hooks(progress, checkpoint=path, resume=resume, device=settings.device)
-    task = SuperResolutionTask(
-        model, options, settings.device, Views(settings.scale, settings.crop)
-    )
+    hooks = Hooks(progress, checkpoint=path, resume=resume, device=device)
+    views = Views(settings.scale, settings.crop)
+    task = SuperResolutionTask(model, options, device, views)
     inputs = {INPUT: torch.from_numpy(train.small), TARGET: torch.from_numpy(train.large)}
     samples = Samples(inputs, None, None)
-    fit_task(task, samples, None, options, hooks, identity_of(model, samples, options))
+    built = {**asdict(model.shape), "size": list(model.shape.size)}  # as JSON has it
+    identity = {**identity_of(model, samples, options), **built, **asdict(views)}
+    fit_task(task, samples, None, options, hooks, identity)
     return model.cpu().eval()
 
 

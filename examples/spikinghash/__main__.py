@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 import spikec
-from examples._command import Told, run, show_energy
+from examples._command import EQUAL, Told, keep, run, show_energy
 from examples._progress import Bars, bars
 from examples.spikinghash.clips import KINDS
 from examples.spikinghash.making import (
@@ -23,12 +23,14 @@ from examples.spikinghash.making import (
     codes_of,
     converted,
     found_by_codes,
+    numbers,
     ran,
     trained,
 )
 from examples.spikinghash.recordings import DATASETS, load_recordings
-from examples.spikinghash.samples import CLIPS, Samples, load_samples
+from examples.spikinghash.samples import CLIPS, SOURCES, Samples, load_samples
 from spikec.errors import UsageError
+from spikec.nn.checks import check_whole
 from spikec.report.plots.training import accuracy_by_epoch
 from spikec.report.svg import svg_file
 from spikec.training.similarity import MODES, SHIFTS, HashOptions
@@ -36,10 +38,6 @@ from spikec.zoo.spikinghash import MIXERS, PLANS, Spikinghash
 
 SHOWN = 64
 """samples that exports are verified on"""
-SOURCES = (
-    "digits, clips, FILE.npz of train_x, train_y, test_x, test_y, or a folder of recordings "
-    "with --dataset"
-)
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
@@ -117,11 +115,13 @@ def _dims(text: str) -> tuple[int, ...] | None:
 def make(settings: Settings, samples: Samples, k: int, out: Path) -> dict[str, Any]:
     """Do everything; give what is printed."""
     out.mkdir(parents=True, exist_ok=True)
+    check_whole(k, "k={}")
+    settings.build(samples)  # it says what is wrong before anything is learned
     with bars() as bar:
         model, history = trained(settings, samples, out, bar)
-    (out / "epochs.jsonl").write_text("".join(json.dumps(r) + "\n" for r in history), "utf-8")
-    (out / "epochs.svg").write_text(svg_file(accuracy_by_epoch(history)), "utf-8")
-    save_file(model.state_dict(), out / "weights.safetensors")
+    keep(out / "epochs.jsonl", "".join(json.dumps(r) + "\n" for r in history))
+    keep(out / "epochs.svg", svg_file(accuracy_by_epoch(history)))
+    keep(out / "weights.safetensors", save(model.state_dict()))
     told: dict[str, Any] = {
         "parameters": sum(p.numel() for p in model.parameters()),
         "accuracy": accuracy(model, samples.test),
@@ -131,6 +131,7 @@ def make(settings: Settings, samples: Samples, k: int, out: Path) -> dict[str, A
     steps = samples.train[0].shape[1] if samples.recordings else settings.steps
     program = converted(model, samples, int(steps))
     told["program"] = deployed(program, model, samples, out)
+    told[EQUAL] = told["program"].pop(EQUAL)
     for path in out.glob("*.checkpoint"):
         path.unlink()
     return told
@@ -148,8 +149,9 @@ def deployed(
     program: spikec.Program, model: Spikinghash, samples: Samples, out: Path
 ) -> dict[str, Any]:
     """Compare the program with the network; save, price, verify, report and export it."""
-    program.save(out / "program.spk")
-    x, y = samples.test
+    ready = replace(program, preprocess=samples.preprocess)  # for what is in the file
+    ready.save(out / "program.spk")
+    x, y = numbers(samples.test[0]), samples.test[1]
     shown = x[:SHOWN]
     played = np.moveaxis(shown, 0, 1) if samples.recordings else shown  # steps first
     found = program.evaluate((x, y))
@@ -165,9 +167,10 @@ def deployed(
     energy = program.energy(shown)
     told["energy_pj"] = {"spiking": energy.total_pj}
     told["energy_pj"] |= {one.name: one.total_pj for one in energy.baselines}
-    (out / "energy.txt").write_text(energy.table(), "utf-8")
-    told["verified"] = str(program.verify("onnx_graph", played, step=False))
-    program.export("onnx_graph", out / "onnx", step=False)
+    keep(out / "energy.txt", energy.table())
+    verified = program.verify("onnx_graph", played, step=False)
+    told |= {"verified": str(verified), EQUAL: verified.ok}
+    ready.export("onnx_graph", out / "onnx", step=False)
     return told
 
 
@@ -195,9 +198,10 @@ def main() -> int:
     given = arguments()
 
     def made() -> Told:
+        settings = settings_of(given)
         with bars() as bar:
             samples = samples_of(given, bar)
-        return make(settings_of(given), samples, given.k, given.out)
+        return make(settings, samples, given.k, given.out)
 
     return run(made, show, given.out)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikec.errors import BadFile, UsageError
+from spikec.errors import BadFile, DataError, MissingDependency, Problem, SpikecError, UsageError
 
 Events = Mapping[str, NDArray[Any]]
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -30,13 +30,15 @@ PACKET_HEADER = np.dtype(
         *((name, "<u4") for name in ("size", "offset", "overflow", "capacity", "number", "valid")),
     ]
 )
+NUMBERS = "biuf"
+"""kinds of dtypes"""
 DVS128 = 127
 """largest x of the camera whose addresses AEDAT 2 holds here"""
 
 
 def read_events(path: Path) -> Events:
     """Read a recording by the end of its name; events come in the order of time."""
-    reader = READERS.get(path.suffix)
+    reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise UsageError(
             f"{path.name} is no recording",
@@ -45,10 +47,35 @@ def read_events(path: Path) -> Events:
         )
     try:
         found = reader(path)
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError) as error:
-        raise BadFile(f"no recording, or a damaged one ({error})", where=str(path)) from None
-    order = np.argsort(found["t"], kind="stable")
-    return {name: column[order] for name, column in found.items()}
+    except SpikecError:
+        raise
+    except Exception as error:  # NumPy, SciPy and zlib raise anything over a damaged file
+        told = str(error) or type(error).__name__
+        raise BadFile(f"no recording, or a damaged one ({told})", where=str(path)) from None
+    columns = _checked(found, path)
+    order = np.argsort(columns["t"], kind="stable")
+    return {name: column[order] for name, column in columns.items()}
+
+
+def _checked(found: Events, path: Path) -> Events:
+    """Take fields of one whole number per event; tell all others."""
+    problems, columns = [], {}
+    shapes = {name: field.shape for name, field in found.items()}
+    if len(set(shapes.values())) > 1 or len(shapes["t"]) != 1:
+        told = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+        problems.append(Problem(f"fields of shapes {told}", expected="[events] in each"))
+    for name, field in found.items():
+        counted = field.dtype.kind in NUMBERS
+        with np.errstate(invalid="ignore"):  # of what is not finite
+            columns[name] = field.astype(np.int64) if counted else field
+        if not counted or (columns[name] != field).any():
+            remedy = "give t in microseconds" if name == "t" else f"round {name}"
+            problems.append(
+                Problem(f"{name} ({field.dtype}) is not whole and finite", remedy=remedy)
+            )
+    if problems:
+        raise DataError("fields that are no events", where=str(path), problems=problems)
+    return columns
 
 
 def _aedat(path: Path) -> Events:
@@ -110,15 +137,7 @@ def _polarity(content: bytes, start: int) -> Iterator[tuple[NDArray[Any], NDArra
 
 
 def _aedat4(path: Path) -> Events:
-    try:
-        aedat: Any = import_module("aedat")
-    except ImportError:
-        raise UsageError(
-            "AEDAT 4 needs the package aedat",
-            where=str(path),
-            remedy='pip install "spikec[events]"',
-        ) from None
-    decoder = aedat.Decoder(str(path))
+    decoder = _package("aedat", path).Decoder(str(path))
     streams = [i for i, one in decoder.id_to_stream().items() if one["type"] == "events"]
     first = min(streams, default=None)
     packets = [p["events"] for p in decoder if "events" in p and p["stream_id"] == first]
@@ -128,23 +147,36 @@ def _aedat4(path: Path) -> Events:
 
 
 def _npy(path: Path) -> Events:
-    return _named(np.load(path))
+    with path.open("rb") as content:
+        return _named(np.load(content, allow_pickle=False))
 
 
 def _npz(path: Path) -> Events:
-    with np.load(path) as file:
+    with path.open("rb") as content:  # NumPy leaves a damaged file open
+        file = np.load(content, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise ValueError("one array, as .npy holds, expected arrays with names")
         return _named({name: file[name] for name in file.files})
 
 
 def _mat(path: Path) -> Events:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
+    """Read fields [events, 1] and [1, events] as [events]."""
+    found = _package("scipy.io", path).loadmat(path)
+    arrays = {name: np.asarray(value) for name, value in found.items() if name[:1] != "_"}
+    vectors = {n: a.reshape(-1) for n, a in arrays.items() if a.size <= max(a.shape, default=1)}
+    return _named(arrays | vectors)
 
+
+def _package(name: str, path: Path) -> Any:
+    """Import what reads such files, or tell how it is installed."""
     try:
-        found = loadmat(path)
-    except (MatReadError, NotImplementedError, TypeError) as error:
-        raise ValueError(str(error)) from None
-    return _named({n: np.asarray(v).reshape(-1) for n, v in found.items() if n[:1] != "_"})
+        return import_module(name)
+    except ImportError:
+        raise MissingDependency(
+            f"{path.suffix} files need the package {name.partition('.')[0]}",
+            where=str(path),
+            remedy='pip install "spikec[events]"',
+        ) from None
 
 
 def _named(events: Any) -> Events:
@@ -152,14 +184,14 @@ def _named(events: Any) -> Events:
     if isinstance(events, np.ndarray) and events.dtype.names is None:
         if events.ndim != 2 or events.shape[1] != len(COLUMNS):
             raise ValueError(f"an array {list(events.shape)}, expected [events, 4]")
-        return {n: c.astype(np.int64) for n, c in zip(COLUMNS, events.T, strict=True)}
+        return dict(zip(COLUMNS, events.T, strict=True))
     known = events.dtype.names if isinstance(events, np.ndarray) else tuple(events)
     found = {}
     for name, others in NAMES.items():
         called = [other for other in others if other in known]
         if len(called) != 1:
             raise ValueError(f"fields {', '.join(known)}, expected one of {', '.join(others)}")
-        found[name] = np.asarray(events[called[0]]).astype(np.int64)
+        found[name] = np.asarray(events[called[0]])
     return found
 
 

@@ -16,7 +16,8 @@ import spikec
 from examples._progress import Bars, silent
 from examples.spikinghash.samples import Samples
 from spikec.metrics import Codes, Retrieval, pack, retrieval
-from spikec.training.finetune import Hooks
+from spikec.nn.checks import check_whole
+from spikec.training.finetune import Hooks, checked_device
 from spikec.training.options import FitOptions
 from spikec.training.similarity import HashOptions, fit_hash
 from spikec.zoo.spikinghash import Spikinghash, spikinghash
@@ -62,6 +63,13 @@ class Settings:
     seed: int = 0
     resume: bool = False
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_whole(self.seed, "seed={}", least=0)
+        check_whole(self.warm_epochs, "warm_epochs={}", least=0)
+        checked_device(self.device)
+        if self.bits is not None:
+            self.hashing.rounds(self.epochs)
 
     def build(self, samples: Samples) -> Spikinghash:
         """Build the network for samples of this kind."""
@@ -147,11 +155,16 @@ def _trained(
     return model.cpu().eval(), history
 
 
+def numbers(x: NDArray[Any]) -> NDArray[np.float32]:
+    """Give samples as networks read them; counts of events are kept as bytes."""
+    return np.asarray(x, np.float32)
+
+
 @torch.no_grad()
 def answers(model: Spikinghash, x: NDArray[Any]) -> Named:
     """Give what a network gives of samples, block by block: scores, and codes if it makes any."""
     found: list[Named] = []
-    for block in torch.split(torch.from_numpy(np.asarray(x, np.float32)), BLOCK):
+    for block in torch.split(torch.from_numpy(numbers(x)), BLOCK):
         given = model(block.movedim(0, 1) if model.options.recordings else block)
         named = given if isinstance(given, dict) else {"scores": given}
         found.append({name: part.numpy() for name, part in named.items()})
@@ -186,21 +199,21 @@ def found_by_codes(
 
 
 def converted(model: nn.Module, samples: Samples, steps: int) -> spikec.Program:
-    """Take the network through the compiler as it is."""
-    x = samples.train[0][:BLOCK]
+    """Take the network through the compiler as it is; the program reads samples as these are."""
+    x = numbers(samples.train[0][:BLOCK])
     options: dict[str, Any] = {"time_axis": 0} if samples.recordings else {}
     example = torch.from_numpy(x[:2])
     graph = spikec.import_model(
         model, example.movedim(0, 1) if samples.recordings else example, **options
     )
-    return spikec.convert(graph, x, steps, preprocess=samples.preprocess)
+    return spikec.convert(graph, x, steps)
 
 
 def ran(program: spikec.Program, samples: Samples) -> Named:
     """Give all that a program gives of the test samples, block by block."""
     found: list[Named] = []
     for first in range(0, len(samples.test[1]), BLOCK):
-        x = samples.test[0][first : first + BLOCK]
+        x = numbers(samples.test[0][first : first + BLOCK])
         played = np.moveaxis(x, 0, 1) if samples.recordings else x  # steps first
         found.append(dict(program.run(played).outputs))
     return _joined(found)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from examples._arrays import Part, labelled, white_of
 from examples.dct_snn.images import DIGITS, load_images
 from examples.spikinghash.clips import KINDS, Scene, clips, relevance
-from spikec.data import Preprocess, checked_labels, read_data
+from spikec.data import Preprocess
 from spikec.errors import DataError, UsageError
 
 CLIPS = "clips"
+SOURCES = (
+    "digits, clips, FILE.npz of train_x, train_y, test_x, test_y, or a folder of recordings "
+    "with --dataset"
+)
 IMAGE, RECORDING = 4, 5
 """axes: [samples, C, H, W], [samples, T, 2, H, W]"""
 HELD = 0.2
 """share of a file's samples to learn from that choose the epoch"""
-Part = tuple[NDArray[Any], NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Samples:
     relevance: NDArray[np.float64] | None = None
     """of classes to one another; none: 1 the same, 0 any other"""
     preprocess: Preprocess = field(default_factory=Preprocess)
-    """what has been done to them"""
+    """what has been done to them: a program that is saved does it to what is in the file"""
 
     @property
     def recordings(self) -> bool:
@@ -65,6 +68,8 @@ def load_samples(source: str, kind: str = "pairs", pause: int = 2, seed: int = 0
         images = load_images(source)
         train, held = _divided(images.train, seed)
         return Samples(train, held, images.test, images.classes, None, images.preprocess)
+    if not source.endswith(".npz"):
+        raise UsageError(f"no samples are called {source!r}", expected=SOURCES)
     return _read(source, seed)
 
 
@@ -81,7 +86,7 @@ def filmed(
 
 
 def _read(source: str, seed: int) -> Samples:
-    parts = [_part(f"{source}:{name}") for name in ("train", "test")]
+    parts = _part(f"{source}:train"), _part(f"{source}:test")
     whole, test = parts
     if whole[0].shape[1:] != test[0].shape[1:]:
         raise DataError(
@@ -91,16 +96,14 @@ def _read(source: str, seed: int) -> Samples:
         )
     preprocess = Preprocess()
     if whole[0].ndim == IMAGE:
-        largest = 255.0 if whole[0].dtype == np.uint8 else 1.0
-        preprocess = Preprocess(1 / largest, (0.5,), (0.5,))
+        preprocess = Preprocess(1 / white_of(parts, source), (0.5,), (0.5,))
         whole, test = ((preprocess(x), y) for x, y in (whole, test))
     train, held = _divided(whole, seed)
     return Samples(train, held, test, 1 + int(max(whole[1].max(), test[1].max())), None, preprocess)
 
 
 def _part(source: str) -> Part:
-    data = read_data(source)
-    x = data.inputs["x"]
+    x, labels = labelled(source)
     fits = x.ndim == IMAGE or (x.ndim == RECORDING and x.shape[2] == 2)
     if not fits:
         raise DataError(
@@ -108,9 +111,11 @@ def _part(source: str) -> Part:
             where=source,
             expected="images [samples, C, H, W] or recordings [samples, steps, 2, H, W]",
         )
-    if data.labels is None:
-        raise DataError("samples without labels", where=source, expected="an array y")
-    return x, checked_labels(data, int(data.labels.max()) + 1)
+    if x.ndim == RECORDING and not (np.isfinite(x).all() and x.dtype.kind in "buif"):
+        raise DataError(f"recordings of {x.dtype}", where=source, expected="numbers of events")
+    if x.ndim == RECORDING and x.dtype != np.uint8:  # bytes become floats block by block
+        x = x.astype(np.float32)
+    return x, labels
 
 
 def _divided(part: Part, seed: int) -> tuple[Part, Part]:

@@ -10,6 +10,7 @@ from spikec.frontends.common import Refused
 from spikec.frontends.torch_export.rule import Rule, Rules
 from spikec.frontends.torch_export.scope import Operand, Scope
 from spikec.ir import Stage, SymbolicDim, Value
+from spikec.ir.stages import EVENTFUL
 from spikec.nn.library import NAMESPACE, OPERATORS, Operator
 
 
@@ -27,9 +28,11 @@ def spiking(one: Operator) -> Rule:
                 remedy="pass the module itself; or export it within spikec.nn.steps(model, n), "
                 "n the size of an argument called spikec_clock whose axis 0 is Dim.DYNAMIC",
             )
-        s.edit.stage(Stage.SPIKING)
         op = one.op_of(named, lambda tensor: s.array(tensor, "a parameter"))
-        return s.emit_all(op, *operands) if one.results > 1 else s.emit(op, *operands)
+        results = s.emit_all(op, *operands)
+        if op.family in EVENTFUL or not results[0].type.is_static:
+            s.edit.stage(Stage.SPIKING)
+        return results if one.results > 1 else results[0]
 
     return rule
 

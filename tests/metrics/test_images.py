@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import skimage.color
 import skimage.metrics
+import torch
 from numpy.typing import NDArray
 
 from spikec.errors import DataError, UsageError
@@ -88,7 +89,45 @@ def test_bad_options() -> None:
     x = np.zeros((1, 4, 12, 12))
     with pytest.raises(UsageError, match="0 to 5 for these images"):
         psnr(x, x, border=6)
-    with pytest.raises(UsageError, match="the largest value of a pixel"):
-        psnr(x, x, peak=0)
     with pytest.raises(DataError, match="R, G, B"):
         psnr(x, x, on_luma=True)
+
+
+@pytest.mark.parametrize("border", [-1, 1.5, True, "a"])
+def test_a_border_is_a_number_of_pixels(border: Any) -> None:
+    x = np.zeros((1, 1, 12, 12))
+    for measure in (psnr, ssim):
+        with pytest.raises(UsageError, match="0 to 5 for these images"):
+            measure(x, x, border=border)
+
+
+@pytest.mark.parametrize("peak", [0, -1, np.nan, np.inf, True, "a", [1.0]])
+def test_a_peak_is_a_number_above_0(peak: Any) -> None:
+    x = np.zeros((1, 3, 12, 12))
+    for measure in (psnr, ssim):
+        with pytest.raises(UsageError, match="the largest value of a pixel"):
+            measure(x, x, peak)
+    with pytest.raises(UsageError, match="the largest value of a pixel"):
+        luma(x, peak)
+
+
+def test_options_may_be_numbers_of_numpy() -> None:
+    """Small whole ones too, whose squares and negatives do not fit."""
+    x, y = (255 * images for images in pair(3))
+    small: Any = np.uint8
+    for measure in (psnr, ssim):
+        expected = measure(x, y, 255, 4)
+        np.testing.assert_array_equal(measure(x, y, small(255), small(4)), expected)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [[[1.0], [1.0, 2.0]], torch.zeros(1, 3, 12, 12, requires_grad=True)],
+    ids=["ragged", "gradient"],
+)
+def test_what_is_no_array_is_refused(images: Any) -> None:
+    x = np.zeros((1, 3, 12, 12))
+    with pytest.raises(DataError, match="images cannot be read as an array"):
+        luma(images)
+    with pytest.raises(DataError, match="reference cannot be read as an array"):
+        psnr(x, images)

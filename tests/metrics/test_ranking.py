@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -78,6 +80,27 @@ def test_a_perfect_order_scores_one() -> None:
     assert (found.mean_average_precision, found.cumulative_gain, found.discounted_gain) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (7, 10**6, 3), (2**62, 0, 2**63 - 1)])
+@pytest.mark.parametrize("kind", [np.int64, np.uint64])
+def test_classes_may_have_any_numbers(numbers: tuple[int, ...], kind: type) -> None:
+    """Without a table, which would be of as many classes as the largest number."""
+    rng = np.random.default_rng(1)
+    codes = [pack(rng.integers(0, 2, (n, 5), np.uint8)) for n in (9, 40)]
+    asked, stored = rng.integers(0, 3, 9), rng.integers(0, 2, 40)  # one class is asked for in vain
+    expected = retrieval(codes[0], asked, codes[1], stored, 30, np.eye(3))
+    named: NDArray[Any] = np.array(numbers, kind)
+    assert retrieval(codes[0], named[asked], codes[1], named[stored], 30) == expected
+
+
+def test_large_classes_are_told_apart() -> None:
+    """They differ by less than a float tells."""
+    codes = pack(np.zeros((2, 3), np.uint8))
+    high, signed = np.array([2**63, 2**63 + 1], np.uint64), np.array([2**60, 2**60 + 1])
+    for asked, stored in ((high, high), (signed, signed.astype(np.uint64))):
+        found = retrieval(codes, asked, codes, stored, 1)  # both find the first of the base
+        assert found.mean_average_precision == found.cumulative_gain == 0.5
+
+
 CODES = pack(np.eye(3, dtype=np.uint8))
 
 
@@ -87,15 +110,17 @@ CODES = pack(np.eye(3, dtype=np.uint8))
         ([0, 1], None, "one whole number per code"),
         ([0.0, 1.0, 2.0], None, "one whole number per code"),
         ([0, 1, -1], None, "classes from 0 on"),
+        (np.array([0, 1, 2**63], np.uint64), np.eye(3), "at least 9223372036854775809 classes"),
+        ([0, 1, [2]], None, "base labels cannot be read as an array"),
+        (torch.tensor([0.0, 1.0, 2.0], requires_grad=True), None, "base labels cannot be read"),
+        ([0, 1, 2], [[1, 0, 0], [0, 1]], "relevance cannot be read as an array"),
         ([0, 1, 2], np.eye(2), "at least 3 classes"),
         ([0, 1, 2], np.eye(3)[:2], "at least 3 classes"),
         ([0, 1, 2], 2 * np.eye(3), "not between 0 and 1"),
         ([0, 1, 2], np.full((3, 3), np.nan), "not between 0 and 1"),
     ],
 )
-def test_bad_labels_and_relevances(
-    labels: list[int], relevance: NDArray[np.float64] | None, message: str
-) -> None:
+def test_bad_labels_and_relevances(labels: Any, relevance: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         retrieval(CODES, [0, 1, 2], CODES, labels, 1, relevance)
 

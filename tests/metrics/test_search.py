@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spikec.errors import DataError, UsageError
-from spikec.metrics import Found, distances, pack, search
+from spikec.metrics import Codes, Found, distances, pack, search
 from spikec.runtime import compiled
 
 Bits = NDArray[np.uint8]
@@ -27,6 +32,11 @@ def brute_force(queries: Bits, base: Bits, k: int) -> Found:
     counts = (queries[:, None, :] != base[None, :, :]).sum(axis=2)
     index = np.array([sorted(range(len(base)), key=lambda i: (row[i], i))[:k] for row in counts])
     return Found(index, np.take_along_axis(counts, index, axis=1).astype(np.int32))
+
+
+def test_the_metrics_load_no_framework() -> None:
+    code = "import sys, spikec.metrics; assert not {'torch', 'onnx', 'scipy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("bits", [1, 7, 8, 63, 64, 65, 128, 200])
@@ -84,6 +94,38 @@ def test_a_large_base(native: str, monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(found.distance, np.take_along_axis(everything, order, axis=1))
 
 
+STRIDES = (np.s_[::2], np.s_[1::3], np.s_[::-1])
+
+
+@ENGINES
+@pytest.mark.parametrize("bits", [64, 130])
+@pytest.mark.parametrize("rows", STRIDES, ids=["even", "third", "backwards"])
+def test_codes_that_lie_apart(
+    native: str, bits: int, rows: slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(compiled.SWITCH, native)
+    queries, base = drawn(0, 90, bits), drawn(1, 120, bits)
+    apart = [Codes(pack(codes).words[rows], bits) for codes in (queries, base)]
+    expected = brute_force(queries[rows], base[rows], 7)
+    for asked, stored in (apart, [pack(queries[rows]), apart[1]], [apart[0], pack(base[rows])]):
+        found = search(asked, stored, 7)
+        np.testing.assert_array_equal(found.index, expected.index)
+        np.testing.assert_array_equal(found.distance, expected.distance)
+
+
+def test_codes_in_columns() -> None:
+    codes = drawn(0, 9, 130)
+    packed = pack(np.asfortranarray(codes))
+    np.testing.assert_array_equal(packed.unpack(), codes)
+    columns = Codes(np.asfortranarray(packed.words), 130)
+    np.testing.assert_array_equal(columns.unpack(), codes)
+
+
+def test_contiguous_codes_are_not_copied() -> None:
+    words = pack(drawn(0, 9, 130)).words
+    assert Codes(words, 130).words is words
+
+
 def test_no_query_finds_nothing() -> None:
     base = pack(drawn(0, 4, 12))
     assert search(pack(np.zeros((0, 12), np.uint8)), base, 3).index.shape == (0, 3)
@@ -109,6 +151,14 @@ def test_bits_are_counted_without_numpy_2(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_what_is_no_code_is_refused(codes: NDArray[np.generic], message: str) -> None:
     with pytest.raises(DataError, match=message):
+        pack(codes)
+
+
+@pytest.mark.parametrize(
+    "codes", [[[0, 1], [1]], torch.zeros(2, 3, requires_grad=True)], ids=["ragged", "gradient"]
+)
+def test_what_is_no_array_is_refused(codes: Any) -> None:
+    with pytest.raises(DataError, match="codes cannot be read as an array"):
         pack(codes)
 
 

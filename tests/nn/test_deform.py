@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
-from torch import Tensor
+from torch import Tensor, nn
 
-from spikec.errors import UsageError
+import spikec
+from spikec.errors import DataError, UnsupportedModel, UsageError
+from spikec.ir import Array, Stage
+from spikec.ir.dims import Sizes
 from spikec.nn import DeformConv2d
 
 
@@ -71,3 +76,60 @@ def test_shifts_that_begin_at_0_have_a_derivative() -> None:
 def test_channels_that_groups_do_not_divide_are_refused(groups: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="channels that the groups divide"):
         DeformConv2d(4, 6, 3, **groups)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"groups": 0}, "0 groups"),
+        ({"kernel": 0}, r"a kernel of \[0, 0\]"),
+        ({"stride": 0}, r"a stride of \[0, 0\]"),
+        ({"padding": -1}, r"a padding of \[-1, -1\]"),
+    ],
+)
+def test_convolutions_that_are_none_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        DeformConv2d(4, 4, **{"kernel": 3, **options})
+
+
+def test_offsets_of_other_places_are_refused() -> None:
+    layer, x = DeformConv2d(4, 4, 3, padding=1), torch.zeros(2, 4, 5, 5)
+    with pytest.raises(DataError, match=r"offsets of shape \[2, 18, 7, 9\]"):
+        layer(x, torch.zeros(2, 18, 7, 9))
+    with pytest.raises(DataError, match=r"a mask of shape \[2, 9, 7, 9\]"):
+        layer(x, torch.zeros(2, 18, 5, 5), torch.zeros(2, 9, 7, 9))
+    assert layer(x[:0], torch.zeros(0, 18, 5, 5)).shape == (0, 4, 5, 5)
+
+
+@pytest.mark.parametrize("far", [np.nan, np.inf, -np.inf, 1e30])
+def test_offsets_that_are_no_places_do_not_crash(far: float) -> None:
+    torch.manual_seed(0)
+    layer = DeformConv2d(2, 3, 1, bias=False)
+    x, offset = torch.randn(1, 2, 4, 4), torch.zeros(1, 2, 4, 4)
+    offset[0, 0, 1, 2] = far
+    op = replace(layer.op, weight=Array(layer.weight.detach().numpy()))
+    with torch.no_grad():
+        found = layer(x, offset).numpy()
+    with np.errstate(invalid="ignore"):
+        (wanted,) = op.run((x.numpy(), offset.numpy()), Sizes(1, 1))
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    plain = torch.einsum("nchw,oc->nohw", x, layer.weight[:, :, 0, 0]).detach().numpy()
+    there = np.ones((4, 4), bool)
+    there[1, 2] = False
+    np.testing.assert_allclose(found[..., there], plain[..., there], rtol=1e-5)
+
+
+def test_an_analog_network_with_them_stays_one() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shifts, self.layer = nn.Conv2d(2, 18, 3, padding=1), DeformConv2d(2, 3, 3, 1, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(self.layer(x, self.shifts(x)))
+
+    x = torch.randn(2, 2, 5, 5)
+    graph = spikec.import_model(Net(), x)
+    assert graph.stage is Stage.ANALOG
+    with pytest.raises(UnsupportedModel, match="DeformConv"):
+        spikec.convert(graph, x, 8, "rate")

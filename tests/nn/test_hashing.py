@@ -92,3 +92,18 @@ def test_both_gradients_are_what_they_say() -> None:
 def test_codes_without_bits_are_refused(bits: object) -> None:
     with pytest.raises(UsageError, match="1 or more"):
         HashLayer(F, bits)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("gradient", ["min", "product"])
+def test_compiled_gradients_are_those_of_the_layer(gradient: str) -> None:
+    torch.manual_seed(0)
+    layer = HashLayer(F, BITS, gradient=gradient)
+    found = []
+    for one in (layer, torch.compile(layer, backend="aot_eager")):
+        layer.zero_grad()
+        one(features()).sum().backward()
+        weight = layer.project[0].weight
+        assert isinstance(weight.grad, torch.Tensor)
+        found.append(weight.grad.clone())
+    torch.testing.assert_close(*found)
+    assert found[0].any()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import spikec
-from spikec.errors import DataError, SpikecError, UsageError
+from spikec.errors import DataError, SpikecError, UnsupportedModel, UsageError
 from spikec.nn import (
     IF,
     Direct,
+    HybridAttention,
     StepWeights,
     TimeMix,
+    WaveMixer,
     and_over_time,
     haar,
     haar_inverse,
@@ -115,3 +117,52 @@ def test_targets_look_at_bands_at_half_the_rate() -> None:
     }
     assert "Haar needs all steps at once" in told["nir"]
     assert not told["onnx"]
+
+
+def test_compiled_wavelets_take_odd_sizes_that_vary() -> None:
+    @torch.compile(backend="aot_eager", dynamic=True)
+    def both(x: Tensor) -> Tensor:
+        return torch.cat(haar(x, -1), -1).reshape(-1)
+
+    for size in (6, 7, 9, 10):
+        x = torch.randn(2, 3, size)
+        torch.testing.assert_close(both(x), torch.cat(haar(x, -1), -1).reshape(-1))
+
+
+def test_and_over_time_is_the_least_of_events_of_any_amplitude() -> None:
+    events = torch.tensor([[1.0, 0, 1, 0], [1, 0, 0, 0], [1, 1, 1, 0]])
+    for amplitude in (1.0, 0.5, 3.0):
+        x = (amplitude * events).requires_grad_()
+        y = and_over_time(x)
+        assert torch.equal(y, x.amin(0))
+        (found,) = torch.autograd.grad(y.sum(), x)
+        alone = torch.tensor([[1.0, 0, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0]])
+        assert torch.equal(found, alone)  # of two silent steps, neither counts
+    bits = events.bool()
+    assert torch.equal(and_over_time(bits), bits.all(0))
+
+
+@pytest.mark.parametrize("steps", [0, 6])
+def test_steps_that_fill_no_window_are_refused(steps: int) -> None:
+    x = torch.zeros(steps, 2, 8, 4, 4)
+    mixer = WaveMixer(8, (4, 4), 4)
+    for layer in (TimeMix(4), HybridAttention(8, 4), mixer):
+        with pytest.raises(DataError, match="a multiple of 4, 4 steps at least"):
+            layer(x)
+    with pytest.raises(DataError, match=r"\[steps, samples, 8, 4, 4\]"):
+        mixer(torch.zeros(4, 2, 8, 4, 5))
+    with pytest.raises(DataError, match=r"expected: \[steps, ..., 3, 4\]"):
+        StepWeights(2, (3, 4))(torch.zeros(4, 2, 1, 1))
+
+
+def test_no_sample_gives_no_sample() -> None:
+    assert TimeMix(4, 2)(torch.zeros(8, 0, 3)).shape == (4, 0, 3)
+
+
+def test_a_network_of_wavelets_that_never_fires_is_refused() -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(torch.cat(haar(x, -1), -1))
+
+    with pytest.raises(UnsupportedModel, match="nothing in it spikes"):
+        spikec.convert(spikec.import_model(Net(), torch.zeros(2, 6)), None, 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,3 +109,29 @@ def test_what_does_not_fit_is_refused() -> None:
         tiled(same, x, 16, batch=0)
     with pytest.raises(DataError, match=r"\[3, 20, 20\]"):
         tiled(same, x[0], 16)
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int64])
+def test_whole_numbers_stay_what_they_are(kind: torch.dtype) -> None:
+    x = torch.randint(0, 256, (1, 1, 33, 40), generator=torch.Generator().manual_seed(0)).to(kind)
+    assert torch.equal(tiled(lambda part: part, x, 16, 4), x)
+
+
+def test_mirrored_arrays_are_taken() -> None:
+    x = np.random.default_rng(0).random((1, 1, 20, 20))[..., ::-1]
+    np.testing.assert_allclose(tiled(lambda part: part, x, 16, 4), x, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("tile", "options", "told"),
+    [
+        (None, {}, "tiles of size None"),
+        (16.0, {}, "tiles of size 16.0"),
+        (16, {"overlap": 2.5}, "an overlap of 2.5"),
+        (16, {"scale": 1.5}, "scale=1.5"),
+        (16, {"batch": 2.5}, "batch=2.5"),
+    ],
+)
+def test_tiles_are_whole_numbers(tile: Any, options: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        tiled(lambda part: part, image((40, 33)), tile, **options)

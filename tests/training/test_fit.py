@@ -118,6 +118,7 @@ def test_it_ends_early() -> None:
         ({"rate": -1}, "rate is -1"),
         ({"mixed": True}, "mixed precision on cpu"),
         ({"device": "cuda:9"}, "no device"),
+        ({"device": "meta"}, "no device"),
         ({"resume": True}, "name the checkpoint"),
     ],
 )
@@ -131,6 +132,11 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path) -> None
     spikec.fit(analog(), (X[TRAIN], Y[TRAIN]), epochs=1, checkpoint=path)
     other = nn.Sequential(nn.Linear(64, 10))
     with pytest.raises(UsageError, match=r"module: .* there"):
+        spikec.fit(other, (X[TRAIN], Y[TRAIN]), epochs=1, checkpoint=path, resume=True)
+    other = nn.Sequential(
+        *(nn.Tanh() if isinstance(x, nn.ReLU) else x for x in analog().children())
+    )
+    with pytest.raises(UsageError, match=r"layers: '\w+' there, '\w+' here"):
         spikec.fit(other, (X[TRAIN], Y[TRAIN]), epochs=1, checkpoint=path, resume=True)
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spikec.errors import UsageError
+from spikec.errors import DataError, UsageError
 from spikec.nn.hashing import HashLayer
 from spikec.training import checkpoint
 from spikec.training.finetune import Hooks
@@ -120,7 +120,7 @@ def test_similarities_are_means_of_pairs(most: int, share: float) -> None:
         ({"first": 5, "every": 3, "last": 2}, 12, (0, 5, 8, 10, 11)),
         ({"first": 5, "every": 3, "last": 0}, 12, (0, 5, 8, 11)),
         ({"first": 5, "every": 3, "last": 20}, 8, (0, 5, 6, 7)),
-        ({}, 20, (0,)),
+        ({"mode": "hard"}, 20, (0,)),
     ],
 )
 def test_rounds_follow_the_schedule(
@@ -168,6 +168,30 @@ def trained(hashing: HashOptions = HASHING) -> tuple[HashTask, list[Tensor], Any
     return made, tables, done
 
 
+@pytest.mark.parametrize(("code_values", "as_taken"), [("01", (0, 1)), ("pm1", (-1, 1))])
+def test_the_loss_of_a_batch_is_written_out(code_values: str, as_taken: tuple[int, int]) -> None:
+    """Value and derivatives, with a table that is no identity."""
+    made = task(replace(HASHING, alpha=0.7, beta=0.3, code_values=code_values))
+    table = drawn(CLASSES, CLASSES, seed=3).sigmoid()
+    made.similarity.table.copy_(table)
+    batch = DATA.rows(torch.arange(8))
+    assert batch.labels is not None
+    loss, _ = made.loss(batch, 0)
+    codes, scores, _ = made.model.hash_and_scores(batch.inputs["x"])  # type: ignore[operator]
+    low, high = as_taken
+    values, pairs, classes = low + (high - low) * codes, torch.zeros(()), torch.zeros(())
+    for i, own in enumerate(batch.labels):
+        for j, other in enumerate(batch.labels):
+            omega = sum(a * b for a, b in zip(values[i], values[j], strict=True)) / 2
+            pairs = pairs + torch.log(1 + torch.exp(omega)) - table[own, other] * omega
+        classes = classes + torch.log(torch.exp(scores[i]).sum()) - scores[i, own]
+    wanted = 0.7 * pairs / 64 + 0.3 * classes / 8
+    torch.testing.assert_close(loss, wanted, rtol=1e-5, atol=1e-6)
+    learned = list(made.model.parameters())
+    ours, theirs = (torch.autograd.grad(x, learned) for x in (loss, wanted))
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_codes_are_learned() -> None:
     made, _, done = trained()
     assert done.history[-1]["accuracy"] > 0.9
@@ -185,6 +209,42 @@ def test_similarity_changes_where_rounds_begin() -> None:
     changed = [i for i in range(1, 12) if not torch.equal(tables[i], tables[i - 1])]
     assert changed == list(HASHING.rounds(12)[1:])
     assert not torch.equal(tables[-1], hard)
+
+
+class Watched(HashTask):
+    """Keeps what each batch gives, and S as it was learned from."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.tables: list[Tensor] = []
+
+    def loss(self, batch: Samples, draw: int | None) -> tuple[Tensor, float]:
+        with torch.no_grad():
+            _, scores, potentials = self.model.hash_and_scores(batch.inputs["x"])  # type: ignore[operator]
+        found = super().loss(batch, draw)
+        assert batch.labels is not None
+        self.seen.append((potentials, batch.labels, scores.argmax(-1) == batch.labels))
+        self.tables.append(self.similarity.table.clone())
+        return found
+
+
+def test_rounds_take_up_what_the_one_before_measured() -> None:
+    """λ I + (1 - λ) S_soft at each start, pair by pair; and before the end of a round nothing."""
+    torch.manual_seed(0)
+    made = Watched(Small(), (CLASSES, len(DATA)), OPTIONS, HASHING)
+    Trainer(made, OPTIONS).run(DATA, None, None)
+    starts = [4 * epoch for epoch in (0, 3, 6, 9, 10, 11)]  # of 4 batches each
+    shares = (1, 0.8, 0.6, 0.4, 0.2, 0)
+    cut = False
+    for index in range(1, 6):
+        of_round = made.seen[starts[index - 1] : starts[index]]
+        soft = brute(of_round, HASHING.least)
+        cut |= not np.allclose(soft, brute(of_round, 0.0))
+        wanted = shares[index] * np.eye(CLASSES) + (1 - shares[index]) * soft
+        for table in made.tables[starts[index] : [*starts, 48][index + 1]]:
+            np.testing.assert_allclose(table.numpy(), wanted, rtol=1e-4, atol=1e-5)
+    assert cut  # some similarities lie between 0 and the least one
 
 
 def test_potentials_count_from_the_offset() -> None:
@@ -240,8 +300,14 @@ def test_a_training_goes_on_where_it_stopped(stop: int) -> None:
     [
         ({"mode": "sort"}, "hard or soft"),
         ({"code_values": "11"}, "01 or pm1"),
+        ({"code_values": ["01"]}, "01 or pm1"),
         ({"alpha": -1}, "alpha is -1"),
+        ({"alpha": "a"}, "alpha is 'a'"),
+        ({"alpha": True}, "alpha is True"),
+        ({"beta": math.inf}, "beta is inf"),
         ({"least": 1}, "a cosine below 1"),
+        ({"least": "a"}, "a cosine below 1"),
+        ({"offset": math.nan}, "offset is nan"),
         ({"first": 0}, "first is 0"),
         ({"every": 0}, "every is 0"),
         ({"last": -1}, "last is -1"),
@@ -259,9 +325,51 @@ def test_soft_similarities_need_a_second_round() -> None:
     task(replace(HASHING, first=12, mode="hard"))
 
 
-def test_modules_without_codes_are_refused() -> None:
-    with pytest.raises(UsageError, match="Linear makes no codes"):
-        fit_hash(nn.Linear(6, 4), (DATA.inputs["x"].numpy(), LABELS.numpy()), OPTIONS, HASHING)
+class Fixed(Small):
+    """Gives what it is told to."""
+
+    def __init__(self, given: Any) -> None:
+        super().__init__()
+        self.given = given
+
+    def hash_and_scores(self, x: Tensor) -> Any:
+        return self.given
+
+
+class Bare(nn.Module):
+    """Codes without anything to learn."""
+
+    def hash_and_scores(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return x, x, x
+
+
+TWO = torch.zeros(2, 4)
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (nn.Linear(6, 4), "Linear makes no codes"),
+        (Bare(), "no parameters"),
+        (Fixed(TWO), "of Fixed gives something else than codes"),
+        (Fixed((TWO, TWO)), "gives something else than codes"),
+        (Fixed((TWO, TWO, None)), "gives something else than codes"),
+        (Fixed((TWO, TWO[None], TWO)), "gives something else than codes"),
+    ],
+)
+def test_modules_without_codes_are_refused(model: nn.Module, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        fit_hash(model, (DATA.inputs["x"].numpy(), LABELS.numpy()), OPTIONS, HASHING)
+
+
+def test_samples_that_do_not_fit_are_refused() -> None:
+    x, y = DATA.inputs["x"].numpy(), LABELS.numpy()
+    with pytest.raises(UsageError, match=r"does not take samples of shape \[60, 5\]"):
+        fit_hash(Small(), (x[:, :5], y), OPTIONS, HASHING)
+    with pytest.raises(UsageError, match="time_axis=1"):
+        fit_hash(Small(), (x, y), OPTIONS, HASHING, time_axis=1)
+    with pytest.raises(DataError, match=r"0\.\.3"):
+        fit_hash(Small(), (x, y + 1), OPTIONS, HASHING)
 
 
 @pytest.mark.parametrize("kept", [None, "training.checkpoint"])

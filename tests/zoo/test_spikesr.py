@@ -177,6 +177,9 @@ def test_a_network_comes_through_the_compiler(options: dict[str, Any]) -> None:
         ({"variant": "released_s"}, "released or paper"),
         ({"cnn_branch": False, "snn_branch": False}, "without any branch"),
         ({"width": 0}, "width=0"),
+        ({"scale": 2.0}, "a scale of 2.0"),
+        ({"size": 160}, "images of size 160"),
+        ({"size": (160,)}, r"images of size \[160\]"),
         ({"steps": 0}, "0 steps"),
     ],
 )
@@ -191,9 +194,42 @@ def test_impossible_networks_are_refused(options: dict[str, Any], told: str) -> 
         (images(channels=1), r"x.repeat\(1, 3, 1, 1\)"),
         (images(channels=4), r"x\[:, :3\]"),
         (images(size=(16, 13)), r"expected: \[images, 3, 16, 12\](.|\n)*tiles"),
-        (images()[0], "RGB"),
+        (images()[0], r"x\[None\]"),
+        (images(size=(16, 13)), r"model.resized\(size\)"),
     ],
 )
 def test_other_images_are_refused_with_what_to_do(x: Tensor, told: str) -> None:
     with pytest.raises(DataError, match=told):
         SpikeSR(Shape(**{**SMALL, "similarity": False}))(x)
+
+
+def test_a_grey_network_says_what_to_do_with_colours() -> None:
+    with pytest.raises(DataError, match=r"x.mean\(1, keepdim=True\)"):
+        SpikeSR(Shape(**{**SMALL, "channels": 1, "similarity": False}))(images())
+
+
+def test_a_resized_network_is_the_same_elsewhere() -> None:
+    model = stirred(spikesr(**SMALL)).double()
+    before = torch.random.get_rng_state()
+    other = model.resized((20, 18))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert not other.training
+    assert model.train().resized((20, 18)).training
+    x = images(size=(20, 18)).double()
+    with torch.no_grad():
+        torch.testing.assert_close(other(x), other(x))
+        y = model.eval()(images().double())
+        torch.testing.assert_close(other.resized(SMALL["size"])(images().double()), y)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_bytes_are_shares_of_255(kind: torch.dtype) -> None:
+    model = stirred(spikesr(**SMALL)).to(kind)
+    x = (255 * images()).to(torch.uint8)
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), model(x.to(kind) / 255))
+
+
+def test_no_image_gives_no_image() -> None:
+    with torch.no_grad():
+        assert stirred(spikesr(**SMALL))(images()[:0]).shape == (0, 3, 32, 24)

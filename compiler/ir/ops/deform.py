@@ -108,8 +108,7 @@ def _bilinear(x: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any]) -> NDA
 def _pixel(x: NDArray[Any], row: NDArray[Any], column: NDArray[Any]) -> NDArray[Any]:
     height, width = x.shape[-2:]
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    r = np.clip(row, 0, height - 1).astype(np.int64)
-    c = np.clip(column, 0, width - 1).astype(np.int64)
+    r, c = (np.where(inside, place, 0).astype(np.int64) for place in (row, column))  # no NaN is
     n, g = np.ogrid[: x.shape[0], : x.shape[1]]
     picked = x[n[..., None, None], g[..., None, None], :, r, c]  # [N, G, h, w, C]
     values: NDArray[Any] = np.moveaxis(picked, -1, 2) * inside[:, :, None]

@@ -69,10 +69,10 @@ class TimeMix(Op):
 
     def _mixed(self, dim: Dim) -> Dim:
         out, window = self.weight.shape
-        mixed = divide(multiply(dim, out), window)
-        expect(mixed is not None, f"{dim} in windows of {window}", f"a multiple of {window}")
-        assert mixed is not None
-        return mixed
+        windows = divide(dim, window)
+        expect(windows is not None, f"{dim} in windows of {window}", f"a multiple of {window}")
+        assert windows is not None
+        return multiply(windows, out)
 
     def run(self, inputs: Values, sizes: Sizes) -> Values:
         x = np.moveaxis(inputs[0], self.axis, -1)

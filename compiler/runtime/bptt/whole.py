@@ -36,15 +36,20 @@ def haar_inverse(op: ops.HaarInverse, inputs: Tensors, _: Constants) -> Tensors:
 
 
 def and_over_time(op: ops.AndOverTime, inputs: Tensors, _: Constants) -> Tensors:
-    """Of 0s and 1s the least is the product, which has a derivative."""
-    return (inputs[0].prod(op.axis),)
+    """Of events of 0 and a, the least is a Π (x / a), which has a derivative; a as it was seen."""
+    (x,) = inputs
+    if x.dtype == torch.bool:
+        return (x.all(op.axis),)
+    most = x.detach().amax(op.axis, keepdim=True)
+    unit = torch.where(most > 0, most, 1)
+    return ((x / unit).prod(op.axis) * unit.squeeze(op.axis),)
 
 
 def time_mix(op: ops.TimeMix, inputs: Tensors, constants: Constants) -> Tensors:
     """See :class:`spikec.ir.ops.TimeMix`."""
     weight = constants(op.weight)
     last = inputs[0].movedim(op.axis, -1)
-    windows = last.reshape(*last.shape[:-1], -1, weight.shape[1])
+    windows = last.reshape(*last.shape[:-1], last.shape[-1] // weight.shape[1], weight.shape[1])
     return ((windows @ weight.T).flatten(-2).movedim(-1, op.axis),)
 
 

@@ -210,6 +210,7 @@ WRONG: dict[str, tuple[Op, TensorType]] = {
     "weights by step and time": (StepScale(Array(np.ones((2, 1)))), TensorType((T,))),
     "weights that are not finite": (StepScale(Array([np.inf])), TensorType((T, B))),
     "mixed steps of the batch": (TimeMix(Array(np.ones((2, 2))), -1), TensorType((T, B))),
+    "windows of 6 of a batch": (TimeMix(Array(np.ones((3, 6))), -2), TensorType((B, 4))),
     "a list as mixing weight": (TimeMix(Array(np.ones(2)), -2), TensorType((T, B))),
     "no weights": (PhaseScale(Array(np.zeros(0))), TensorType((T, B))),
     "wavelet of the batch": (Haar(-2), TensorType((T, B, 3))),
