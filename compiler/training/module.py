@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -124,15 +124,8 @@ def _optimiser(parameters: list[nn.Parameter], options: FitOptions) -> torch.opt
 def _classes(task: ModuleTask, data: Data) -> int:
     """Ask the module how many classes it tells apart."""
     task.model.eval()
-    try:
-        with torch.no_grad():
-            scores = task.answers(x[:2].to(task.device) for x in tensors_of(data).values())
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        shapes = ", ".join(str(list(x.shape)) for x in data.inputs.values())
-        raise UsageError(
-            f"the module does not take samples of shape {shapes}: {error}",
-            expected="inputs that its forward accepts, samples first",
-        ) from error
+    with asking(data, "forward"):
+        scores = task.answers(x[:2].to(task.device) for x in tensors_of(data).values())
     if not isinstance(scores, Tensor) or scores.dim() not in (2, 3):
         shape = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise UsageError(
@@ -140,6 +133,20 @@ def _classes(task: ModuleTask, data: Data) -> int:
             expected="class scores [samples, classes] or [steps, samples, classes]",
         )
     return int(scores.shape[-1])
+
+
+@contextmanager
+def asking(data: Data, method: str) -> Iterator[None]:
+    """Name the samples that a method of a module refuses."""
+    try:
+        with torch.no_grad():
+            yield
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        shapes = ", ".join(str(list(x.shape)) for x in data.inputs.values())
+        raise UsageError(
+            f"the module does not take samples of shape {shapes}: {error}",
+            expected=f"inputs that its {method} accepts, samples first",
+        ) from error
 
 
 def divided(

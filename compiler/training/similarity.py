@@ -24,6 +24,7 @@ from spikec.training.finetune import Hooks, checked_device
 from spikec.training.module import (
     History,
     ModuleTask,
+    asking,
     divided,
     fit_task,
     identity_of,
@@ -251,16 +252,9 @@ def _hashed(
 def _classes(model: nn.Module, data: Data, device: str, over_time: bool) -> int:
     """Ask the module how many classes it tells apart."""
     model.eval()
-    try:
-        with torch.no_grad():
-            first = (x[:2].to(device) for x in tensors_of(data).values())
-            found = _hashed(model, first, over_time)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        shapes = ", ".join(str(list(x.shape)) for x in data.inputs.values())
-        raise UsageError(
-            f"the module does not take samples of shape {shapes}: {error}",
-            expected="inputs that its hash_and_scores accepts, samples first",
-        ) from error
+    with asking(data, "hash_and_scores"):
+        first = (x[:2].to(device) for x in tensors_of(data).values())
+        found = _hashed(model, first, over_time)
     parts = found if isinstance(found, tuple) else ()
     if len(parts) != 3 or not all(isinstance(x, Tensor) and x.dim() == 2 for x in parts):
         raise UsageError(
