@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 from spikec.data import Data, as_network_input, checked_labels, read_data
-from spikec.errors import UsageError
+from spikec.errors import DataError, UsageError
 from spikec.training import checkpoint
 from spikec.training.finetune import Hooks, checked_device, split
 from spikec.training.objective import Samples
@@ -156,7 +156,11 @@ def divided(
     samples = _samples(read_data(data), classes)
     seen, held = split(len(samples), options)
     if validation is not None:
-        return samples, _samples(read_data(validation), classes)
+        others = _samples(read_data(validation), classes)
+        found, wanted = ([list(x.shape[1:]) for x in s.inputs.values()] for s in (others, samples))
+        if found != wanted:
+            raise DataError(f"samples of shape {found} to choose by", expected=f"{wanted}")
+        return samples, others
     return samples.rows(seen), samples.rows(held) if len(held) else None
 
 

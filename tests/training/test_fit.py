@@ -151,6 +151,8 @@ def test_labels_and_outputs_are_checked() -> None:
         spikec.fit(nn.Linear(63, 10), (X, Y))
     with pytest.raises(UsageError, match="no parameters"):
         spikec.fit(nn.ReLU(), (X, Y))
+    with pytest.raises(DataError, match=r"samples of shape \[\[63\]\] to choose by"):
+        spikec.fit(analog(), (X[TRAIN], Y[TRAIN]), validation=(X[TEST][:, 1:], Y[TEST]))
     with pytest.raises(DataError, match="lower the rate"):
         spikec.fit(analog(), (X[TRAIN], Y[TRAIN]), rate=1e30, epochs=2)
 

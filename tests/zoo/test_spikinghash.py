@@ -145,6 +145,11 @@ def test_an_image_is_shown_at_every_step() -> None:
         torch.testing.assert_close(moving(x.expand(4, *x.shape)), still(x))
 
 
+def test_heads_divide_channels() -> None:
+    made = spikinghash("s", **{**SMALL, "dims": (8, 8, 100, 100)})
+    assert [m.heads for m in made.modules() if isinstance(m, SpikingAttention)] == [2, 2]
+
+
 def test_seeds_draw_weights() -> None:
     one, same, other = (spikinghash("s", **SMALL, seed=s) for s in (0, 0, 1))
     for a, b, c in zip(one.parameters(), same.parameters(), other.parameters(), strict=True):
