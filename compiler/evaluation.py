@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import prod
+from math import lcm, prod
 from numbers import Integral
 from typing import Any, Protocol
 
@@ -184,7 +184,9 @@ def check_memory(memory: object) -> None:
 def block_size(graph: Graph, seen: frozenset[str], steps: int) -> int:
     """Give how many samples run together: what watchers see of them has to be held."""
     values = [value for node in graph for value in node.outputs if value.name in seen]
-    sizes = (prod(value.type.shape(Sizes(1, steps))) for value in values)
+    least = lcm(*(value.type.rate.denominator for value in values))
+    whole = Sizes(1, -(-steps // least) * least)  # other steps are told where inputs are bound
+    sizes = (prod(value.type.shape(whole)) for value in values)
     per_sample = 4 * sum(sizes)  # float32
     return BLOCK if per_sample == 0 else max(1, min(BLOCK, SEEN // per_sample))
 

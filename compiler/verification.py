@@ -312,7 +312,7 @@ def replay(node: Node, current: Numbers, found: Numbers, tie: float) -> Replayed
     currents, events = (np.split(array, count, axis) for array in (current, found))
     sizes = Sizes(_batch(node.inputs[0], current), 1)
     delta = tie * quantum_of(op).astype(np.dtype(np.float64))
-    state = op.initial(node.input_types, sizes, np.dtype(np.float64))
+    state = op.initial(tuple(x.step() for x in node.input_types), sizes, np.dtype(np.float64))
     rows: list[tuple[Numbers, Bools, Bools]] = []
     for time, (x, y) in enumerate(zip(currents, events, strict=True), start=1):
         state, row = _followed(node, state, (x, y, time), delta)

@@ -199,8 +199,11 @@ def _shapes(cut_: Cut) -> Iterator[Problem]:
         if isinstance(value.producer.op, DRIVES) and value.producer.inputs[0].producer in cut_.late:
             what = "a current that depends on what neurons have sent over all steps"
             yield Problem(what, value.producer.place, "currents that depend on inputs alone")
-        if value.type.rate != 1:
-            yield Problem(f"a value at another rate, {value.type}", value.producer.place, "rate 1")
+    for node in cut_.graph:
+        if any(value.type.rate != 1 for value in node.outputs):
+            what = f"a value at another rate, {node.outputs[0].type}"
+            remedy = "do without what mixes steps: all of a chip's neurons run at every step"
+            yield Problem(what, node.place, "rate 1", remedy)
     for node in cut_.graph.inputs:
         kind: TensorType = node.outputs[0].type
         if not kind.dtype.is_float:

@@ -16,6 +16,12 @@ def sample_of(x: TensorType) -> Shape:
         raise Refused(
             f"elements of type {x.dtype.value}", "f32", "convert it to f32: a Cast in front"
         )
+    if x.rate != 1:
+        raise Refused(
+            f"{x}: a value at {x.rate} of the steps",
+            "one value per step",
+            "leave what mixes steps to the host at one end of the network, or do without it",
+        )
     for lead in LEADS:
         rest = x.dims[len(lead) :]
         if x.dims[: len(lead)] == lead and all(isinstance(dim, int) for dim in rest):

@@ -9,7 +9,7 @@ import typer
 
 from spikec.cli import samples
 from spikec.cli.evaluate import load_program
-from spikec.cli.export import BACKEND
+from spikec.cli.export import BACKEND, OPTIONS
 from spikec.cli.options import Debug, Json, Quiet
 from spikec.cli.screen import Screen
 from spikec.errors import UsageError
@@ -31,16 +31,23 @@ def verify(
         Path | None, typer.Option("--artifact", metavar="DIR", help=ARTIFACT, show_default=False)
     ] = None,
     first: Annotated[int, typer.Option("--samples", min=1, help=FIRST)] = SAMPLES,
+    options: Annotated[str, typer.Option(metavar="OPTION=VALUE,...", help=OPTIONS)] = "",
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Compare an export with the runtime, event by event; exit code 1 on a difference."""
-    from spikec.artifact import Artifact
+    from spikec.artifact import Artifact, options_of
+    from spikec.pipeline.spec import read_options
     from spikec.registry import exporter_by_name
+    from spikec.runtime.feed import shown
+    from spikec.verification import verify as compare
 
     screen = Screen(as_json=as_json, quiet=quiet)
-    exporter_by_name(on)
+    exporter = exporter_by_name(on)
+    own = read_options(options, on, options_of(exporter))
+    if folder is not None and options:
+        raise UsageError("--options of an export that is there", remedy="leave out one of both")
     artifact = None if folder is None else Artifact.open(folder)
     if artifact is not None and artifact.backend != on:
         raise UsageError(
@@ -49,7 +56,8 @@ def verify(
     program = load_program(source, screen)
     read = samples.load_data(data).first(first)
     with screen.busy(f"verifying {source} on {on}"):
-        found = program.verify(on, read, artifact)
+        inputs = shown(program.graph, program.inputs(read), program.steps)  # recordings: turned
+        found = compare(exporter, program.deployable(), inputs, artifact or (on, own))
     if as_json:
         screen.document(found.to_json())
     else:

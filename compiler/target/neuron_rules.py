@@ -8,7 +8,7 @@ from enum import Enum
 from spikec.ir import Family, Node, Spikes, Timing
 from spikec.ir.ops import Comparison, Decision, Leak, Negative, Reset
 from spikec.target.model import NeuronKind, Target
-from spikec.target.partition import cannot_run
+from spikec.target.partition import at_other_rate, cannot_run
 from spikec.target.violation import Rule, Violation
 
 
@@ -25,7 +25,8 @@ def node_violations(node: Node, target: Target) -> Iterator[Violation]:
 
 
 def _absent(node: Node, target: Target, reason: str) -> Violation:
-    if node.timing is Timing.WHOLE and not target.time.whole_sequence.value:
+    together = node.timing is Timing.WHOLE or at_other_rate(node)
+    if together and not target.time.whole_sequence.value:
         remedy = "leave it to the host at one end of the network, or unroll the steps"
         return Violation(Rule.WHOLE_SEQUENCE, reason, node.place, "ops of one step", remedy)
     if node.op.family is Family.NEURON:

@@ -63,11 +63,18 @@ def cannot_run(node: Node, target: Target) -> str:
         return ""
     if node.timing is Timing.WHOLE and not target.time.whole_sequence.value:
         return f"{name} needs all steps at once"
+    if at_other_rate(node) and not target.time.whole_sequence.value:
+        return f"{name} runs at {node.outputs[0].type.rate} of the steps"
     if in_turn(node):
         return "it encodes what only a host can show"
     if op.family is Family.NEURON:
         return "" if type(op) in target.neurons else f"no neurons of kind {name}"
     return "" if isinstance(op, target.operations.allowed.value) else f"no op {name}"
+
+
+def at_other_rate(node: Node) -> bool:
+    """Tell whether a node runs at other steps than the program, as behind a wavelet over time."""
+    return any(value.type.rate != 1 for value in node.outputs)
 
 
 def in_series(graph: Graph, target: Target, nodes: Iterable[Node]) -> list[tuple[Node, Node]]:

@@ -7,12 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 import spikec
 from spikec.artifact import Recorded
 from spikec.errors import UsageError
 from spikec.ir import Array, Editor, Graph, Stage, TensorType, ops
 from spikec.ir.dims import B
+from spikec.nn import IF, Direct, haar
 from spikec.runtime import trace
 from spikec.verification import Case, Check, compare, severed
 from tests.passes.helpers import calibration, random_net
@@ -134,3 +137,33 @@ def test_an_export_of_another_program_is_told(tmp_path_factory: pytest.TempPathF
     artifact = made[0].export("onnx_graph", tmp_path_factory.mktemp("out") / "net")
     with pytest.raises(UsageError, match="in 2 steps"):
         made[1].verify("onnx_graph", data, artifact)
+
+
+class Halving(nn.Module):
+    """Neurons at all steps, at half of them, and at a quarter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.first, self.second, self.third = Direct(8), IF(0.7), IF(0.8), IF(0.6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low, _ = haar(self.first(self.encoder(x)), 0)
+        low, _ = haar(self.second(low), 0)
+        y: Tensor = self.third(low).mean(0)
+        return y
+
+
+@pytest.mark.parametrize(("layer", "step"), [(0, 5), (1, 3), (2, 1)])
+def test_wrong_events_of_any_rate_are_found(layer: int, step: int) -> None:
+    x = np.random.default_rng(0).random((6, 5)).astype(np.float32)
+    program = spikec.convert(spikec.import_model(Halving(), torch.from_numpy(x)), x, 8)
+    case = Case.of(program.graph, {"x": x}, 8)
+
+    def flip(train: np.ndarray) -> None:
+        train[step, 4, 2] = 9.0
+
+    found = changed(case, flip, layer)
+    assert found.compared.unequal == 1
+    assert found.first_difference is not None
+    name = case.neurons[layer].name
+    assert (found.first_difference.layer, found.first_difference.step) == (name, step + 1)

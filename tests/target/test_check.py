@@ -170,6 +170,20 @@ def test_ops_that_mix_steps_are_told_where_the_host_cannot_take_them() -> None:
     assert found.partition.forced
 
 
+@pytest.mark.parametrize("name", ["nir", "generic-graded", "loihi2"])
+def test_neurons_at_half_the_steps_do_not_run_beside_those_at_all(name: str) -> None:
+    def body(edit: Editor, x: Value) -> Value:
+        low, _ = edit.add_node(ops.Haar(-3), (x,), name="wavelet").outputs
+        return edit.add(linear(4, 5), low, name="weights")
+
+    found = examine(spiking((4,), body), load_target(name))
+    assert not {"last", "weights", "wavelet"} & {node.name for node in found.partition.chip}
+    halves = [v for v in found.violations if "runs at 1/2 of the steps" in v.what]
+    assert all(v.rule is Rule.WHOLE_SEQUENCE for v in halves)
+    graph = spiking((4,), lambda edit, x: edit.add(ops.HaarInverse(-3), *[body(edit, x)] * 2))
+    assert not examine(graph, load_target(name)).ok
+
+
 def test_an_analog_graph_is_answered_with_a_reason() -> None:
     edit = Editor(Graph("analog"), by="test")
     x = edit.input("x", TensorType((B, 4)))
