@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import pi
+from numbers import Integral
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from spikec.errors import DataError, UsageError
 from spikec.ir import ops
+from spikec.nn.checks import check_sides, check_whole
 from spikec.nn.clock import GivesTime
 from spikec.nn.library import Call
 from spikec.nn.neurons import IF
@@ -58,7 +60,8 @@ def schedule(order: str | Sequence[int], frequencies: int, steps: int, block: in
     >>> schedule("interleaved", 2, 6, 4)
     [0, 0, 0, 1, 1, 1]
     """
-    if order not in ORDERS and isinstance(order, str):
+    named = isinstance(order, str)
+    if not isinstance(order, Iterable) or (named and order not in ORDERS):
         raise UsageError(f"order {order!r}", expected=f"one of {', '.join(ORDERS)}, or numbers")
     lowest = list(range(frequencies))
     shown = {
@@ -68,10 +71,10 @@ def schedule(order: str | Sequence[int], frequencies: int, steps: int, block: in
         "intermittent": list(INTERMITTENT),
     }
     places = shown[order] if isinstance(order, str) else list(order)
-    if not places or not all(0 <= k < block**2 for k in places):
+    if not places or not all(isinstance(k, Integral) and 0 <= k < block**2 for k in places):
         raise UsageError(
             f"frequencies {places} of blocks of {block} x {block}",
-            expected=f"numbers from 0 to {block**2 - 1}",
+            expected=f"whole numbers from 0 to {block**2 - 1}",
         )
     return places
 
@@ -88,8 +91,10 @@ class Blocks(nn.Module):
 
     def __init__(self, size: tuple[int, int], block: int = 4, stride: int | None = None) -> None:
         super().__init__()
-        self.block, self.stride = block, block if stride is None else stride
-        if not 1 <= self.stride <= block:
+        self.size = size = check_sides(size, "images of size {}")
+        self.block = check_whole(block, "blocks of {0} x {0}")
+        self.stride = block if stride is None else check_whole(stride, "stride {}")
+        if self.stride > block:
             raise UsageError(f"stride {stride}", expected=f"1 to {block}, the size of a block")
         if min(size) < block:
             raise UsageError(
@@ -97,7 +102,6 @@ class Blocks(nn.Module):
                 expected="blocks no larger than the image",
                 remedy="choose a smaller block, or enlarge the images",
             )
-        self.size = size
         self.counts = tuple(-(-(n - block) // self.stride) + 1 for n in size)
         self.pads = tuple(
             (count - 1) * self.stride + block - n
@@ -160,7 +164,7 @@ class DctFrames(GivesTime):
         super().__init__(steps)
         self.blocks = Blocks(size, block, stride)
         kept = block**2 if frequencies is None else frequencies
-        if not 1 <= kept <= block**2:
+        if check_whole(kept, "{} frequencies") > block**2:
             raise UsageError(f"{kept} frequencies", expected=f"1 to {block**2}")
         places = schedule(order, kept, steps, block)
         self.shown = sorted(set(places))
@@ -212,7 +216,12 @@ class YCbCr(nn.Module):
         self.register_buffer("bias", torch.tensor([0.0, _CHROMA_SHIFT, _CHROMA_SHIFT]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Mix the channels."""
+        """Mix the channels; take bytes as shares of 255."""
+        if x.dim() not in (3, 4) or x.shape[-3] != len(_LUMA):
+            raise DataError(
+                f"images of shape {list(x.shape)}", expected="[samples, 3, height, width]"
+            )
+        x = x if x.is_floating_point() else x.to(self.weight.dtype) / 255
         return F.conv2d(x, self.weight, self.bias)
 
 
@@ -235,6 +244,19 @@ class DctEncoder(nn.Module):
     @torch.no_grad()
     def calibrate(self, x: Tensor, high: float = HIGH, low: float = LOW) -> tuple[float, float]:
         """Set the thresholds by samples; give both."""
+        if not 0 <= low < high <= 100:
+            raise UsageError(
+                f"percentiles {low} and {high}", expected="from 0 to 100, the lower one below"
+            )
+        if not x.numel():
+            raise DataError("no images", expected="one or more")
+        strange = x.numel() - int(x.isfinite().sum())
+        if strange:
+            raise DataError(
+                f"{strange} of {x.numel()} values of the images are not finite",
+                expected="finite numbers alone",
+                remedy="look for NaN and infinity in what prepares the images",
+            )
         frames = self.frames.frames(x).double().flatten()
         ordered = frames.sort().values
         up, down = (

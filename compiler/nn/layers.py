@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from spikec.errors import UsageError
+from spikec.nn.checks import check_whole
 
 
 class Stepwise(nn.Sequential):
@@ -38,8 +41,17 @@ class TdBatchNorm(nn.Module):
         self, channels: int, threshold: float = 1.0, alpha: float = 1.0, **options: Any
     ) -> None:
         super().__init__()
-        if not threshold > 0 or not alpha > 0:
-            raise UsageError(f"threshold={threshold}, alpha={alpha}", expected="numbers above 0")
+        check_whole(channels, "{} channels")
+        if not 0 < threshold < math.inf or not 0 < alpha < math.inf:
+            raise UsageError(
+                f"threshold={threshold}, alpha={alpha}", expected="finite numbers above 0"
+            )
+        if not options.get("affine", True):
+            raise UsageError(
+                "tdBN with affine=False",
+                expected="affine=True: the factor of its weights is alpha times the threshold",
+                remedy="to keep the factor as it begins, call requires_grad_(False) on the layer",
+            )
         self.norm = _AnyRank(channels, **options)
         with torch.no_grad():
             self.norm.weight.fill_(alpha * threshold)
@@ -49,14 +61,19 @@ class TdBatchNorm(nn.Module):
         return self.norm(x.flatten(0, 1)).reshape(x.shape)  # type: ignore[no-any-return]
 
 
+def check_dropout(p: float) -> float:
+    """Refuse what is no share that dropout may leave out."""
+    if not isinstance(p, Real) or not 0 <= p < 1:
+        raise UsageError(f"dropout of {p!r}", expected="0 or more, below 1")
+    return p
+
+
 class TimeDropout(nn.Module):
     """Dropout whose mask is drawn once per sample and held for all steps of [T, B, ...]."""
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        if not 0 <= p < 1:
-            raise UsageError(f"dropout of {p!r}", expected="0 or more, below 1")
-        self.p = p
+        self.p = check_dropout(p)
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop in training; give x in evaluation."""

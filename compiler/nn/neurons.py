@@ -57,6 +57,7 @@ class Firing(nn.Module):
         _check(delay in (0, 1), f"delay={delay!r}", "0 or 1")
         _check(reset in ("soft", "hard"), f"reset={reset!r}", "soft or hard")
         _check(ternary or negative_threshold is None, "a negative threshold", "ternary=True")
+        _check(math.isfinite(v_reset), f"v_reset={v_reset}", "a finite number")
         self.surrogate, self.detached = surrogate, detached
         hard = reset == "hard"
         back = Array(float(v_reset)) if hard and v_reset else None
@@ -72,13 +73,15 @@ class Firing(nn.Module):
             decision=Decision.BEFORE_INPUT if delay else Decision.AFTER_INPUT,
         )
         self.call = Call(op)
-        self._hold("threshold", _positive(threshold, "threshold"), learn_threshold)
-        self._hold("v0", torch.as_tensor(v0, dtype=torch.float32))
+        self._hold("threshold", positive(threshold, "threshold"), learn_threshold)
+        start = torch.as_tensor(v0, dtype=torch.float32)
+        _check(start.is_meta or bool(start.isfinite().all()), f"v0 {v0}", "finite numbers")
+        self._hold("v0", start)
         self._hold("amplitude", torch.ones(()))
         if back is not None:
             self._hold("reset_potential", torch.tensor(float(v_reset)))
         if negative_threshold is not None:
-            self._hold("negative_threshold", _positive(negative_threshold, "negative_threshold"))
+            self._hold("negative_threshold", positive(negative_threshold, "negative_threshold"))
 
     def _hold(self, name: str, value: Tensor, learned: bool = False) -> None:
         if learned:
@@ -144,8 +147,9 @@ class PLIF(LIF):
     def _leaks(self, kind: Leak, constant: float) -> None:
         self.call = Call(replace(self.op, leak=kind, leak_constant=ONE))
         self.by_tau = by_tau = kind is Leak.DECAY_INPUT
-        low, high = (1.0, math.inf) if by_tau else (0.0, 1.0)
-        _check(low < constant < high, f"a learned leak that begins at {constant}", "inside")
+        name, low, high = ("tau", 1.0, math.inf) if by_tau else ("leak", 0.0, 1.0)
+        told = "a finite number above 1" if by_tau else "above 0, below 1"
+        _check(low < constant < high, f"a learned {name} that begins at {constant}", told)
         w = math.log(constant - 1) if by_tau else math.log(constant / (1 - constant))
         self._hold("w", torch.tensor(w), learned=True)
 
@@ -197,9 +201,10 @@ def _leak(leak: float | None, tau: float | None, decay_input: bool) -> tuple[Lea
     return Leak.DECAY, 1 - 1 / tau
 
 
-def _positive(value: float | Tensor, name: str) -> Tensor:
+def positive(value: float | Tensor, name: str) -> Tensor:
+    """Give a tensor of finite numbers above 0, and refuse others; a meta tensor holds none."""
     tensor = torch.as_tensor(value, dtype=torch.float32)
-    fine = bool((tensor.isfinite() & (tensor > 0)).all())
+    fine = tensor.is_meta or bool((tensor.isfinite() & (tensor > 0)).all())
     _check(fine, f"{name} {value}", "finite numbers above 0")
     return tensor
 

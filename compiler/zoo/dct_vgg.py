@@ -23,6 +23,7 @@ from spikec.nn import (
     Poisson,
     YCbCr,
 )
+from spikec.nn.clock import check_steps
 from spikec.zoo.plans import PLANS, Plan, Shape, analog_layers, draw_weights, spiking_layers
 
 LEAK = 0.9901
@@ -102,6 +103,7 @@ class DctNet(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
+        check_steps(steps)
         if readout not in READOUTS:
             raise UsageError(f"readout {readout!r}", expected=" or ".join(READOUTS))
         if code != DCT and (code not in CODES or options):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
 
 from spikec.errors import UsageError
 from spikec.nn import Stepwise, TimeDropout
+from spikec.nn.checks import check_sides, check_whole
+from spikec.nn.layers import check_dropout
 
 POOL, DROP = "A", "D"
 
@@ -52,15 +56,26 @@ class Shape:
     """factor of all channels and widths, for small data"""
     dropout: float = 0.2
 
+    def __post_init__(self) -> None:
+        for name in ("channels", "classes"):
+            check_whole(getattr(self, name), f"{{}} {name}")
+        check_sides(self.size, "images of size {}")
+        if not isinstance(self.width, Real) or not 0 < self.width < math.inf:
+            raise UsageError(
+                f"width={self.width!r}",
+                expected="a finite number above 0",
+                remedy="1 builds the network of the paper, 1/4 one of a quarter of its channels",
+            )
+        check_dropout(self.dropout)
+
 
 Neuron = Callable[[], nn.Module]
 
 
 def analog_layers(plan: Plan, shape: Shape, dropout: float = 0.5) -> nn.Sequential:
     """Give the layers with ReLUs; ``dropout`` is that of the classifier."""
-    return nn.Sequential(
-        *_layers(plan, shape, nn.ReLU, lambda one: one, nn.Dropout, (shape.dropout, dropout))
-    )
+    drops = (shape.dropout, check_dropout(dropout))
+    return nn.Sequential(*_layers(plan, shape, nn.ReLU, lambda one: one, nn.Dropout, drops))
 
 
 def spiking_layers(plan: Plan, shape: Shape, neuron: Neuron) -> nn.Sequential:
@@ -118,6 +133,8 @@ def weighted(model: nn.Module) -> list[nn.Conv2d | nn.Linear]:
 
 def draw_weights(model: nn.Module, seed: int) -> None:
     """Draw normal weights of deviation √(1 / fan-in), as DCT-SNN does."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**64:
+        raise UsageError(f"seed {seed!r}", expected="a whole number from -2^63 to 2^64 - 1")
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for layer in weighted(model):

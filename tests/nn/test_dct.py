@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,15 @@ def test_the_transform_is_orthonormal() -> None:
         torch.testing.assert_close(flat @ flat.T, torch.eye(size**2, dtype=torch.float64))
 
 
+def test_frequencies_are_scanned_in_the_zigzag_of_jpeg() -> None:
+    assert zigzag(4) == [
+        *((0, 0), (0, 1), (1, 0), (2, 0)),
+        *((1, 1), (0, 2), (0, 3), (1, 2)),
+        *((2, 1), (3, 0), (3, 1), (2, 2)),
+        *((1, 3), (2, 3), (3, 2), (3, 3)),
+    ]
+
+
 def test_frames_are_those_of_the_formula() -> None:
     x = image(2, 1, 8, 8).double()
     frames = DctFrames(16, (8, 8)).double()(x)
@@ -93,6 +104,8 @@ def test_orders() -> None:
     everything = DctFrames(16, (8, 8))(x)
     chosen = DctFrames(4, (8, 8), order=(5, 0))(x)
     torch.testing.assert_close(chosen, everything[[5, 0, 5, 0]])
+    array: Any = np.array([5, 0])
+    torch.testing.assert_close(DctFrames(4, (8, 8), order=array)(x), chosen)
     few = DctFrames(2, (8, 8), frequencies=8)(x)
     torch.testing.assert_close(few, everything[:2])
 
@@ -127,6 +140,15 @@ def test_events_are_those_of_a_plain_loop(steps: int) -> None:
 def test_bytes_are_images_from_0_to_1() -> None:
     x = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
     torch.testing.assert_close(DctFrames(16, (8, 8))(x), DctFrames(16, (8, 8))(x.float() / 255))
+    colours = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    torch.testing.assert_close(YCbCr()(colours), YCbCr()(colours.float() / 255))
+    mix = YCbCr().double()
+    torch.testing.assert_close(mix(colours), mix(colours.double() / 255))
+
+
+def test_sides_may_be_a_list() -> None:
+    x = image(2, 1, 8, 8)
+    assert torch.equal(Blocks([8, 8], 4, 2)(x), Blocks((8, 8), 4, 2)(x))  # type: ignore[arg-type]
 
 
 def test_ycbcr() -> None:
@@ -143,12 +165,19 @@ def test_ycbcr() -> None:
         ({"steps": 20}, "20 steps of a cycle of 16"),
         ({"steps": 0}, "0 steps"),
         ({"block": 9}, "blocks of 9 x 9 in images of 8 x 8"),
-        ({"stride": 5}, "stride 5"),
+        ({"block": 0}, "blocks of 0 x 0\n.*a whole number of 1 or more"),
+        ({"block": 2.5}, "blocks of 2.5 x 2.5"),
+        ({"stride": 5}, "stride 5\n.*1 to 4"),
+        ({"stride": 0}, "stride 0"),
+        ({"size": 8}, "images of size 8"),
         ({"frequencies": 17}, "17 frequencies"),
         ({"frequencies": 0}, "0 frequencies"),
+        ({"frequencies": 2.5}, "2.5 frequencies"),
         ({"order": "cylic"}, "order 'cylic'"),
         ({"order": (0, 16)}, "frequencies"),
         ({"order": ()}, "frequencies"),
+        ({"order": (0.5,)}, r"frequencies \[0.5\]"),
+        ({"order": 5}, "order 5"),
         ({"block": 2, "order": "intermittent"}, "blocks of 2 x 2"),
     ],
 )
@@ -160,6 +189,8 @@ def test_bad_options_are_named(options: dict[str, object], told: str) -> None:
 def test_images_of_another_size_are_refused() -> None:
     with pytest.raises(DataError, match=r"expected: \[samples, channels, 8, 8\]"):
         DctFrames(16, (8, 8))(image(2, 1, 9, 8))
+    with pytest.raises(DataError, match=r"expected: \[samples, 3, height, width\]"):
+        YCbCr()(image(2, 1, 8, 8))
 
 
 def test_thresholds_come_first() -> None:
@@ -167,3 +198,16 @@ def test_thresholds_come_first() -> None:
         DctEncoder(16, (8, 8))(image(2, 1, 8, 8))
     with pytest.raises(DataError, match="centre the images on 0"):
         DctEncoder(16, (8, 8)).calibrate(torch.zeros(2, 1, 8, 8))
+
+
+def test_thresholds_come_of_finite_images_alone() -> None:
+    x = image(20, 1, 8, 8)
+    x[3, 0, 1, :2], x[5, 0, 0, 0] = float("nan"), float("inf")
+    encoder = DctEncoder(16, (8, 8))
+    with pytest.raises(DataError, match="3 of 1280 values of the images are not finite"):
+        encoder.calibrate(x)
+    with pytest.raises(DataError, match="no images"):
+        encoder.calibrate(x[:0])
+    with pytest.raises(UsageError, match="and nan"):
+        encoder.calibrate(image(20, 1, 8, 8), high=float("nan"))
+    assert not encoder.calibrated

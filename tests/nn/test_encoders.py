@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -63,6 +67,41 @@ def test_delta_sends_changes() -> None:
     torch.testing.assert_close(y.cumsum(0), x)
 
 
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Poisson(4, scale=0), "scale 0.0\n.*finite numbers above 0"),
+        (lambda: Poisson(4, scale=-1), "scale -1.0"),
+        (lambda: Poisson(4, seed=-1), "seed -1"),
+        (lambda: Poisson(4, seed=2**64), "seed 18446744073709551616"),
+        (lambda: Latency(4, scale=0), "scale 0.0"),
+        (lambda: Latency(4, window=0), "a window of 0 steps"),
+        (lambda: Phase(4, scale=math.inf), "scale inf"),
+        (lambda: Phase(4, scale=1e-60), "scale 1e-60"),
+        (lambda: Phase(4, bits=0), "0 bits\n.*a whole number from 1 to 24"),
+        (lambda: Phase(4, bits=25), "25 bits"),
+        (lambda: Burst(4, threshold=0), "threshold 0.0"),
+        (lambda: Burst(4, doublings=17), "17 doublings"),
+        (lambda: Delta(0.0), "step_size 0.0"),
+        (lambda: Delta(math.nan), "step_size nan"),
+        (lambda: Delta(0.1, levels=0), "0 levels"),
+        (lambda: Delta(0.1, levels=3, deadband=4), "a deadband of 4\n.*from 1 to 3"),
+    ],
+)
+def test_options_that_send_nothing_are_refused(make: Callable[[], object], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        make()
+
+
+def test_encoders_of_the_widest_options_are_built() -> None:
+    x = torch.tensor([[0.75]])
+    assert Phase(2, bits=1)(x).flatten().tolist() == [0.5, 0.5]
+    assert Phase(24, bits=24)(x).sum() == x
+    assert Burst(2, threshold=0.25, doublings=0)(x).flatten().tolist() == [0.25, 0.25]
+    assert Poisson(3, seed=2**64 - 1).eval()(torch.ones(1, 2)).flatten().tolist() == [1.0] * 6
+    assert Delta(0.25, levels=3, deadband=3)(x[None]).item() == 0.75
+
+
 @pytest.mark.parametrize("steps", [0, -1, 2.5, True, "4"])
 def test_steps_are_whole_numbers(steps: object) -> None:
     with pytest.raises(UsageError, match="steps"):
@@ -104,13 +143,23 @@ def test_dropout_holds_its_mask_over_time() -> None:
     assert torch.equal(dropout.eval()(x), x)
 
 
-@pytest.mark.parametrize("p", [1.0, -0.1, float("nan")])
+@pytest.mark.parametrize("p", [1.0, -0.1, float("nan"), "half"])
 def test_a_share_below_one_is_dropped(p: float) -> None:
     with pytest.raises(UsageError, match="dropout"):
         TimeDropout(p)
 
 
-@pytest.mark.parametrize("options", [{"threshold": 0.0}, {"alpha": -1.0}])
-def test_tdbn_refuses(options: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="above 0"):
-        TdBatchNorm(3, **options)
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"threshold": 0.0}, "above 0"),
+        ({"threshold": math.inf}, "threshold=inf"),
+        ({"alpha": -1.0}, "above 0"),
+        ({"alpha": math.nan}, "alpha=nan"),
+        ({"channels": 0}, "0 channels"),
+        ({"affine": False}, r"affine=False\n.*\n.*requires_grad_\(False\)"),
+    ],
+)
+def test_tdbn_refuses(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        TdBatchNorm(**{"channels": 3, **options})

@@ -94,7 +94,11 @@ def test_readouts_follow_their_equations() -> None:
         (lambda: LIF(leak=math.nan), "leak=nan"),
         (lambda: LIF(tau=0.5), "tau=0.5"),
         (lambda: LIF(tau=1.0, decay_input=False), "above 1"),
-        (lambda: PLIF(leak=1.0), "learned leak"),
+        (lambda: PLIF(leak=1.0), "a learned leak that begins at 1.0\n.*above 0, below 1"),
+        (lambda: PLIF(tau=1.0), "a learned tau that begins at 1.0\n.*a finite number above 1"),
+        (lambda: IF(v0=math.nan), "v0 nan"),
+        (lambda: LIF(v0=torch.tensor([0.0, math.inf]), leak=0.9), "v0 tensor"),
+        (lambda: IF(reset="hard", v_reset=math.nan), "v_reset=nan"),
         (lambda: Accumulator(leak=0.0), "leak=0.0"),
     ],
 )

@@ -125,6 +125,41 @@ def test_the_order_of_samples_changes_no_threshold() -> None:
     assert one == other
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"width": float("nan")}, "width=nan\n.*a finite number above 0"),
+        ({"width": float("inf")}, "width=inf"),
+        ({"width": -1}, "width=-1"),
+        ({"width": 0}, "width=0"),
+        ({"width": "half"}, "width='half'"),
+        ({"seed": 99999999999999999999}, "seed 99999999999999999999\n.*from -2"),
+        ({"seed": 1.5}, "seed 1.5"),
+        ({"classes": 0}, "0 classes"),
+        ({"channels": 0}, "0 channels"),
+        ({"dropout": 2.0}, "dropout of 2.0\n.*0 or more, below 1"),
+        ({"dropout": float("nan")}, "dropout of nan"),
+        ({"size": (8, 8, 8)}, r"images of size \[8, 8, 8\]"),
+        ({"size": 8}, "images of size 8"),
+        ({"steps": "4", "code": "phase"}, "'4' steps"),
+        ({"steps": 0, "code": "phase"}, "0 steps"),
+        ({"block": 0}, "blocks of 0 x 0"),
+    ],
+)
+def test_bad_options_are_named(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=f"^{told}"):
+        build("dct_mlp", **{**SMALL, **options})
+
+
+def test_every_seed_of_torch_is_taken() -> None:
+    seeds = (-(2**63), -1, 0, 2**64 - 1)
+    for seed in seeds:
+        weight = next(build("dct_mlp", **SMALL, seed=seed).parameters())
+        wanted = torch.empty_like(weight)
+        wanted.normal_(0, 144**-0.5, generator=torch.Generator().manual_seed(seed))
+        torch.testing.assert_close(weight.detach(), wanted.detach())
+
+
 def test_unknown_names_are_told() -> None:
     with pytest.raises(UsageError, match="did you mean dct_vgg5"):
         build("dct_vg5")
