@@ -71,8 +71,31 @@ def write(path: Path, standing: Standing, identity: Mapping[str, Any]) -> None:
 
 def read(path: Path, identity: Mapping[str, Any]) -> Standing:
     """Read a checkpoint of this program, these data and these options; refuse any other."""
-    told, tensors = _content(path)
-    _check_identity(path, told["identity"], identity)
+    theirs, standing = _content(path)
+    _check_identity(path, theirs, identity)
+    return standing
+
+
+def _content(path: Path) -> tuple[dict[str, Any], Standing]:
+    """Give what a checkpoint belongs to, and what it holds."""
+    try:
+        with safe_open(path, "pt") as file:
+            told = json.loads((file.metadata() or {})["spikec"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+        if told["format"] != FORMAT:
+            raise BadFile(f"a checkpoint of format {told['format']}", where=str(path))
+        return dict(told["identity"]), _standing(told, tensors)
+    except FileNotFoundError:
+        raise BadFile("no such checkpoint", where=str(path)) from None
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise BadFile(
+            f"no checkpoint of a fine-tuning, or a damaged one ({error})",
+            where=str(path),
+            remedy="delete it to begin anew",
+        ) from None
+
+
+def _standing(told: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Standing:
     groups: dict[str, dict[str, Tensor]] = {"free": {}, "best": {}, "moment": {}}
     for name, tensor in tensors.items():
         group, _, rest = name.partition(".")
@@ -83,24 +106,6 @@ def read(path: Path, identity: Mapping[str, Any]) -> Standing:
         groups["moment"],
         *(told[name] for name in ("epoch", "batch", "sums", "history")),
     )
-
-
-def _content(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    try:
-        with safe_open(path, "pt") as file:
-            told = json.loads((file.metadata() or {})["spikec"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
-        if told["format"] != FORMAT:
-            raise BadFile(f"a checkpoint of format {told['format']}", where=str(path))
-    except FileNotFoundError:
-        raise BadFile("no such checkpoint", where=str(path)) from None
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise BadFile(
-            f"no checkpoint of a fine-tuning, or a damaged one ({error})",
-            where=str(path),
-            remedy="delete it to begin anew",
-        ) from None
-    return told, tensors
 
 
 def _check_identity(path: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> None:

@@ -144,6 +144,7 @@ def _identity(program: Program, samples: Samples, options: Options) -> dict[str,
             digest.update(tensor.numpy().tobytes())
     return {
         "program": fingerprint(program.graph),
+        "reference": fingerprint(program.reference),
         "steps": program.steps,
         "data": digest.hexdigest(),
         **options.to_json(),

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 from torch import Tensor, nn
 
 from spikec.data import Data, as_network_input, checked_labels, read_data
-from spikec.errors import DataError, UsageError
+from spikec.errors import DataError, Problem, UsageError
 from spikec.training import checkpoint
 from spikec.training.finetune import Hooks, checked_device, split
 from spikec.training.objective import Samples
@@ -38,10 +39,32 @@ class ModuleTask:
         parameters = [p for p in model.parameters() if p.requires_grad]
         if not parameters:
             raise UsageError("nothing to learn: the module has no parameters with gradients")
-        self.state = [*parameters, *model.buffers()]
+        self.buffers = [
+            (module, name)
+            for module in self.model.modules()
+            for name, _ in module.named_buffers(recurse=False, remove_duplicate=False)
+        ]
+        self.first_buffer = len(parameters)
+        self.state = [*parameters, *(getattr(*place) for place in self.buffers)]
         self.optimiser = _optimiser(parameters, options)
         if options.mixed and not device.startswith("cuda"):
             raise UsageError(f"mixed precision on {device}", expected="a graphics card: cuda")
+
+    @property
+    def state(self) -> list[Tensor]:
+        """All that training changes: parameters, the buffers of now, and what a subclass adds.
+
+        A forward may have put other tensors in the places of buffers.
+        """
+        for index, place in enumerate(self.buffers, self.first_buffer):
+            found = getattr(*place, None)
+            if found is not None:
+                self._state[index] = found
+        return self._state
+
+    @state.setter
+    def state(self, tensors: list[Tensor]) -> None:
+        self._state = tensors
 
     def loss(self, batch: Samples, draw: int | None) -> tuple[Tensor, float]:
         """Give the mean loss, and the number of right answers."""
@@ -84,7 +107,8 @@ def fit_module(
     task = ModuleTask(model, options, checked_device(hooks.device), over_time=time_axis == 0)
     classes = _classes(task, read_data(data))
     learned, chosen = divided(data, validation, classes, options)
-    history = fit_task(task, learned, chosen, options, hooks, identity_of(model, learned, options))
+    identity = identity_of(model, learned, options, chosen)
+    history = fit_task(task, learned, chosen, options, hooks, identity)
     model.eval()
     return history
 
@@ -153,10 +177,10 @@ def divided(
     data: object, validation: object, classes: int, options: Loop
 ) -> tuple[Samples, Samples | None]:
     """Give what is learned from, and what chooses the epoch: other samples, or a share of them."""
-    samples = _samples(read_data(data), classes)
+    samples = _samples(read_data(data), classes, "data")
     seen, held = split(len(samples), options)
     if validation is not None:
-        others = _samples(read_data(validation), classes)
+        others = _samples(read_data(validation), classes, "validation")
         found, wanted = ([list(x.shape[1:]) for x in s.inputs.values()] for s in (others, samples))
         if found != wanted:
             raise DataError(f"samples of shape {found} to choose by", expected=f"{wanted}")
@@ -164,24 +188,45 @@ def divided(
     return samples.rows(seen), samples.rows(held) if len(held) else None
 
 
-def _samples(data: Data, classes: int) -> Samples:
+def _samples(data: Data, classes: int, role: str) -> Samples:
     labels = torch.from_numpy(checked_labels(data, classes))
-    return Samples(tensors_of(data), labels, None)
+    inputs = tensors_of(data)
+    problems = [
+        Problem(f"{wrong} of {x.numel()} numbers are NaN or infinite", f"input {name} of {role}")
+        for name, x in inputs.items()
+        if (wrong := x.numel() - int(x.isfinite().sum()))
+    ]
+    if problems:
+        raise DataError(
+            "samples hold what is no number", expected="finite float32 numbers", problems=problems
+        )
+    return Samples(inputs, labels, None)
 
 
 def tensors_of(data: Data) -> dict[str, Tensor]:
     """Give inputs as modules want them: floats and pixels (bytes) as float32."""
-    return {name: torch.from_numpy(as_network_input(x)) for name, x in data.inputs.items()}
+    with np.errstate(over="ignore"):  # what becomes infinite is told by _samples
+        return {name: torch.from_numpy(as_network_input(x)) for name, x in data.inputs.items()}
 
 
-def identity_of(model: nn.Module, samples: Samples, options: Loop) -> dict[str, Any]:
-    """Say what a checkpoint belongs to; layers are known by shapes and by what they print."""
+def identity_of(
+    model: nn.Module, samples: Samples, options: Loop, chosen: Samples | None = None
+) -> dict[str, Any]:
+    """Say what a checkpoint belongs to; layers are known by shapes and by what they print.
+
+    ``chosen`` are the samples that choose the epoch, where there are.
+    """
     shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    printed = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # places in memory are of one process
+    layers = hashlib.sha256(printed.encode()).hexdigest()
+    told = {"module": shapes, "layers": layers[:12], "data": _digest(samples)}
+    others = {} if chosen is None else {"chosen by": _digest(chosen)}
+    return {**told, **others, **options.to_json()}
+
+
+def _digest(samples: Samples) -> str:
     digest = hashlib.sha256()
     for tensor in (*samples.inputs.values(), samples.labels):
         if tensor is not None:
             digest.update(tensor.contiguous().numpy().tobytes())
-    printed = re.sub(r" at 0x[0-9a-f]+", "", repr(model))  # places in memory are of one process
-    layers = hashlib.sha256(printed.encode()).hexdigest()
-    told = {"module": shapes, "layers": layers[:12], "data": digest.hexdigest()}
-    return {**told, **options.to_json()}
+    return digest.hexdigest()

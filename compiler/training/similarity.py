@@ -32,6 +32,7 @@ from spikec.training.module import (
 )
 from spikec.training.objective import Samples
 from spikec.training.options import FitOptions, is_number, is_whole
+from spikec.training.trainer import batches_of
 
 MODES = ("hard", "soft")
 SHIFTS = {"01": (1.0, 0.0), "pm1": (2.0, -1.0)}
@@ -173,7 +174,7 @@ class HashTask(ModuleTask):
         classes, count = sizes
         self.hashing = hashing
         self.similarity = ClassSimilarity(classes, hashing.least, device)
-        self.per_epoch = -(-count // options.batch)
+        self.per_epoch = batches_of(count, options.batch)
         self.starts = hashing.rounds(options.epochs)
         self.done = torch.zeros((), dtype=torch.int64)
         """batches that were learned from"""
@@ -227,7 +228,7 @@ def fit_hash(
     learned, chosen = divided(data, validation, classes, options)
     sizes = (classes, len(learned))
     task = HashTask(model, sizes, options, hashing, device, over_time=time_axis == 0)
-    identity = {**identity_of(model, learned, options), **asdict(hashing)}
+    identity = {**identity_of(model, learned, options, chosen), **asdict(hashing)}
     history = fit_task(task, learned, chosen, options, hooks, identity)
     model.eval()
     return history

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from spikec.errors import DataError
 from spikec.training import checkpoint
@@ -41,13 +43,23 @@ class Task(Protocol):
     device: str
     optimiser: torch.optim.Optimizer
     state: list[Tensor]
-    """all that training changes"""
+    """all that training changes; always as many, though not always the same tensors"""
 
     def loss(self, batch: Samples, draw: int | None) -> tuple[Tensor, float]:
         """Give the mean loss, and the number of right answers.
 
         Whatever is drawn is a function of ``draw``; None: nothing is learned, and nothing drawn.
         """
+
+
+def batches_of(count: int, batch: int) -> int:
+    """Give the number of batches in an epoch; one sample that is left over joins the last of them.
+
+    >>> batches_of(12, 4), batches_of(13, 4), batches_of(14, 4)
+    (3, 3, 4)
+    """
+    alone = 1 < batch < count and count % batch == 1
+    return -(-count // batch) - alone
 
 
 @dataclass
@@ -69,7 +81,7 @@ class Trainer:
         now = standing or self._fresh(held)
         if standing is not None:
             self._restore(standing)
-        per_epoch = -(-len(seen) // self.options.batch)
+        per_epoch = batches_of(len(seen), self.options.batch)
         while now.epoch < self.options.epochs and not self._exhausted(now):
             for index, rows in self._batches(len(seen), now):
                 self._learn(seen.rows(rows), now, (index, per_epoch))
@@ -98,7 +110,10 @@ class Trainer:
     def _give(self, tensors: list[Tensor]) -> None:
         with torch.no_grad():
             for own, tensor in zip(self.task.state, tensors, strict=True):
-                own.copy_(tensor)
+                if (own.shape, own.dtype) == (tensor.shape, tensor.dtype):
+                    own.copy_(tensor)
+                else:  # a buffer that the module has put another in the place of
+                    own.data = tensor.to(own.device, copy=True)
 
     def _taken(self) -> list[Tensor]:
         return [x.detach().cpu().clone() for x in self.task.state]
@@ -107,7 +122,9 @@ class Trainer:
         """Give the batches of the next epoch that are still to be done, and their places."""
         rng = np.random.default_rng((self.options.seed, now.epoch))
         order = torch.from_numpy(rng.permutation(count))
-        for index, rows in enumerate(torch.split(order, self.options.batch)):
+        size = self.options.batch
+        cuts = [size * index for index in range(1, batches_of(count, size))]
+        for index, rows in enumerate(torch.tensor_split(order, cuts)):
             if index >= now.batch:
                 yield index, rows
 
@@ -118,19 +135,32 @@ class Trainer:
             group["lr"] = rate * factor
         self.optimiser.zero_grad()
         draw = (self.options.seed * 1_000_003 + now.epoch) * 1_000_003 + index
-        loss, right = self.task.loss(batch.on(self.task.device), draw % 2**63)
-        if not torch.isfinite(loss):
-            raise DataError(
-                "the loss is not finite any more",
-                remedy="lower the rate, or limit derivatives by clip",
-            )
+        loss, right = self._loss(batch, draw % 2**63)
+        _check_finite(loss, "the loss")
         loss.backward()  # type: ignore[no-untyped-call]  # torch declares none
+        learned = [x for group in self.optimiser.param_groups for x in group["params"]]
+        given = [x.grad for x in learned if x.grad is not None]
+        dense = [x.coalesce().values() if x.is_sparse else x for x in given]
+        # the largest one: squares of finite numbers may be infinite
+        largest = get_total_norm([x for x in dense if x.numel()], inf)
+        _check_finite(largest, "the derivative of the loss")
         if self.options.clip:
-            learned = [x for group in self.optimiser.param_groups for x in group["params"]]
             torch.nn.utils.clip_grad_norm_(learned, self.options.clip)
         self.optimiser.step()
         now.batch = index + 1
         now.sums = [now.sums[0] + float(loss.detach()) * len(batch), now.sums[1] + right]
+
+    def _loss(self, batch: Samples, draw: int) -> tuple[Tensor, float]:
+        try:
+            return self.task.loss(batch.on(self.task.device), draw)
+        except ValueError as error:
+            if len(batch) > 1:
+                raise
+            raise DataError(  # statistics of a batch, as of BatchNorm1d, need two
+                f"the module does not learn from one sample alone: {error}",
+                expected="2 samples or more in a batch",
+                remedy="give more samples, or raise batch",
+            ) from error
 
     def score(self, samples: Samples) -> dict[str, float]:
         """Give loss and accuracy on samples that are not learned from."""
@@ -166,3 +196,11 @@ class Trainer:
     def _exhausted(self, now: Standing) -> bool:
         patience = self.options.patience
         return bool(patience) and now.epoch - now.kept >= patience
+
+
+def _check_finite(number: Tensor, what: str) -> None:
+    if not torch.isfinite(number):
+        raise DataError(
+            f"{what} is not finite any more",
+            remedy="lower the rate, or limit derivatives by clip",
+        )

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,14 @@ def test_a_checkpoint_of_something_else_is_refused(
     tuned = spikec.finetune(program, data, **QUICK, validation=0.0)
     with pytest.raises(UsageError, match=r"program: '\w+' there, '\w+' here"):
         spikec.finetune(tuned, data, **QUICK, **resume)
+    torch.manual_seed(1)
+    untrained = nn.Sequential(
+        *(nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 32), nn.ReLU(), nn.Linear(32, 10))
+    )
+    teacher = spikec.convert(untrained.eval(), X[TRAIN], 3, "percentile").reference
+    with pytest.raises(UsageError, match=r"- reference: '\w+' there, '\w+' here") as caught:
+        spikec.finetune(replace(program, reference=teacher), data, **QUICK, **resume)
+    assert len(caught.value.problems) == 1
     with pytest.raises(UsageError, match=r"rate: 0.005 there, 0.1 here"):
         spikec.finetune(program, data, **{**QUICK, "rate": 0.1}, **resume)
     with pytest.raises(UsageError, match="data: "):
