@@ -38,7 +38,8 @@ def white_of(parts: tuple[Part, Part], source: str) -> float:
     kinds = {x.dtype.kind if x.dtype.kind == "f" else str(x.dtype) for x in images}
     if kinds == {"uint8"}:
         return 255.0
-    if kinds != {"f"} or any(x.min() < 0 or x.max() > 1 for x in images):
+    # asked this way round, NaN is refused: no comparison with it is true
+    if kinds != {"f"} or not all(x.min() >= 0 and x.max() <= 1 for x in images):
         ranges = (f"{x.dtype} from {x.min():g} to {x.max():g}" for x in images)
         raise DataError(
             f"images of {', '.join(ranges)}",

@@ -9,18 +9,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import spikec
-from examples._command import EQUAL, Told, keep, run, show_energy
-from examples._progress import bars
-from examples.dct_snn.images import DIGITS, Images, load_images
-from examples.dct_snn.making import Settings, converted, trained_analog, tuned
-from spikec.report.plots.training import accuracy_by_epoch
-from spikec.report.svg import svg_file
-from spikec.zoo import CODES
-from spikec.zoo.plans import PLANS
+from examples._command import EQUAL, Told, begin, interruptible, keep, run, show_energy
+
+with interruptible():  # torch takes seconds
+    import spikec
+    from examples._progress import bars
+    from examples.dct_snn.images import DIGITS, Images, load_images
+    from examples.dct_snn.making import (
+        ANALOG,
+        SPIKING,
+        Settings,
+        converted,
+        trained_analog,
+        tuned,
+    )
+    from spikec.report.plots.training import accuracy_by_epoch
+    from spikec.report.svg import svg_file
+    from spikec.zoo import CODES
+    from spikec.zoo.plans import PLANS
 
 SHOWN = 64
 """samples that exports are verified on"""
+CHECKPOINTS = (ANALOG, SPIKING)
 
 
 def arguments() -> argparse.Namespace:
@@ -73,7 +83,8 @@ def measured(program: spikec.Program, images: Images) -> dict[str, Any]:
 
 def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
     """Do everything; give what is printed."""
-    out.mkdir(parents=True, exist_ok=True)
+    settings.check(images)
+    begin(out, CHECKPOINTS, settings.resume)
     with bars() as bar:
         analog = trained_analog(settings, images, out, bar)
         program = converted(settings, images, analog)
@@ -92,7 +103,7 @@ def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
     verified = best.verify("onnx_graph", images.test[0][:SHOWN])
     told |= {"verified": str(verified), EQUAL: verified.ok}
     ready.export("onnx_graph", out / "onnx")
-    for name in ("analog.checkpoint", "spiking.checkpoint"):
+    for name in CHECKPOINTS:
         (out / name).unlink(missing_ok=True)
     return told
 
@@ -123,4 +134,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with interruptible():
+        sys.exit(main())

@@ -48,6 +48,13 @@ def load_images(source: str, contrast: float = 1.0) -> Images:
         parts, white = _digits(), 1.0
     else:
         parts = _part(f"{source}:train"), _part(f"{source}:test")
+        learned, tested = (list(x.shape[1:]) for x, _ in parts)
+        if learned != tested:
+            raise DataError(
+                f"images of shape {tested} to test on",
+                where=source,
+                expected=f"{learned}, as those to learn from",
+            )
         white = white_of(parts, source)
     preprocess = Preprocess(1 / white, (0.5,), (0.5 / contrast,))
     classes = int(max(y.max() for _, y in parts)) + 1

@@ -7,24 +7,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from examples._command import EQUAL, Told, begin, interruptible, keep, run, show_energy
 
-from examples._command import EQUAL, Told, keep, run, show_energy
-from examples._progress import bars
-from examples.spikesr.images import SKIMAGE, Images, Sizes, load_images
-from examples.spikesr.making import (
-    PRESETS,
-    Settings,
-    by_bicubic,
-    compiled,
-    enlarged,
-    quality,
-    trained,
-)
-from spikec.errors import UsageError
-from spikec.metrics.images import WINDOW
-from spikec.training.finetune import checked_device
-from spikec.zoo.spikesr import PARTS, VARIANTS
+with interruptible():  # torch takes seconds
+    import numpy as np
+
+    from examples._progress import bars
+    from examples.spikesr.images import SKIMAGE, Images, Sizes, load_images
+    from examples.spikesr.making import (
+        PRESETS,
+        Settings,
+        by_bicubic,
+        compiled,
+        enlarged,
+        quality,
+        trained,
+    )
+    from spikec.errors import UsageError
+    from spikec.metrics.images import WINDOW
+    from spikec.training.finetune import checked_device
+    from spikec.zoo.spikesr import PARTS, VARIANTS
 
 SHOWN = 2
 """images that exports are verified on, and energy is counted on"""
@@ -85,7 +87,7 @@ def asked(given: argparse.Namespace) -> tuple[Settings, Sizes]:
 
 def make(settings: Settings, images: Images, out: Path) -> dict[str, Any]:
     """Do everything; give what is printed."""
-    out.mkdir(parents=True, exist_ok=True)
+    begin(out, ["training.checkpoint"], settings.resume)
     with bars() as bar:
         model = trained(settings, images.train, out, bar("training"))
     small, large = images.test.small, images.test.large
@@ -140,4 +142,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with interruptible():
+        sys.exit(main())

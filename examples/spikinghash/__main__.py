@@ -9,32 +9,36 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.torch import save
+from examples._command import EQUAL, Told, begin, interruptible, keep, run, show_energy
 
-import spikec
-from examples._command import EQUAL, Told, keep, run, show_energy
-from examples._progress import Bars, bars
-from examples.spikinghash.clips import KINDS
-from examples.spikinghash.making import (
-    Settings,
-    accuracy,
-    answers,
-    codes_of,
-    converted,
-    found_by_codes,
-    numbers,
-    ran,
-    trained,
-)
-from examples.spikinghash.recordings import DATASETS, load_recordings
-from examples.spikinghash.samples import CLIPS, SOURCES, Samples, load_samples
-from spikec.errors import UsageError
-from spikec.nn.checks import check_whole
-from spikec.report.plots.training import accuracy_by_epoch
-from spikec.report.svg import svg_file
-from spikec.training.similarity import MODES, SHIFTS, HashOptions
-from spikec.zoo.spikinghash import MIXERS, PLANS, Spikinghash
+with interruptible():  # torch takes seconds
+    import numpy as np
+    from safetensors.torch import save
+
+    import spikec
+    from examples._progress import Bars, bars
+    from examples.spikinghash.clips import KINDS
+    from examples.spikinghash.making import (
+        CLASSES,
+        CODES,
+        Settings,
+        accuracy,
+        answers,
+        codes_of,
+        converted,
+        found_by_codes,
+        numbers,
+        ran,
+        trained,
+    )
+    from examples.spikinghash.recordings import DATASETS, load_recordings
+    from examples.spikinghash.samples import CLIPS, SOURCES, Samples, load_samples
+    from spikec.errors import UsageError
+    from spikec.nn.checks import check_whole
+    from spikec.report.plots.training import accuracy_by_epoch
+    from spikec.report.svg import svg_file
+    from spikec.training.similarity import MODES, SHIFTS, HashOptions
+    from spikec.zoo.spikinghash import MIXERS, PLANS, Spikinghash
 
 SHOWN = 64
 """samples that exports are verified on"""
@@ -114,9 +118,9 @@ def _dims(text: str) -> tuple[int, ...] | None:
 
 def make(settings: Settings, samples: Samples, k: int, out: Path) -> dict[str, Any]:
     """Do everything; give what is printed."""
-    out.mkdir(parents=True, exist_ok=True)
     check_whole(k, "k={}")
     settings.build(samples)  # it says what is wrong before anything is learned
+    begin(out, [f"{what}.checkpoint" for what in (CLASSES, CODES)], settings.resume)
     with bars() as bar:
         model, history = trained(settings, samples, out, bar)
     keep(out / "epochs.jsonl", "".join(json.dumps(r) + "\n" for r in history))
@@ -207,4 +211,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with interruptible():
+        sys.exit(main())
