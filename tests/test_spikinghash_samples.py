@@ -32,7 +32,7 @@ def saved(path: Path, kinds: tuple[str, str], samples: Samples) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["uint8", "int64", "float64", "bool"])
+@pytest.mark.parametrize("kind", ["uint8", "float64"])
 def test_recordings_of_any_numbers_go_all_the_way(kind: str, tmp_path: Path) -> None:
     source = saved(tmp_path / "a.npz", (kind, kind), filmed("order", QUIET, 0, COUNTS))
     settings = Settings(**CODED, warm_epochs=0)
@@ -40,6 +40,15 @@ def test_recordings_of_any_numbers_go_all_the_way(kind: str, tmp_path: Path) -> 
     assert made["equal"]
     assert made["program"]["same_codes"] == 1
     assert made["program"]["accuracy"] == made["accuracy"]
+
+
+@pytest.mark.parametrize("kind", ["int64", "bool", "float64"])
+def test_recordings_become_floats_unless_they_are_bytes(kind: str, tmp_path: Path) -> None:
+    made = filmed("order", QUIET, 0, COUNTS)
+    samples = load_samples(saved(tmp_path / "a.npz", (kind, "uint8"), made))
+    assert samples.train[0].dtype == np.float32
+    assert samples.test[0].dtype == np.uint8
+    np.testing.assert_array_equal(samples.test[0], made.test[0])
 
 
 @pytest.mark.slow
