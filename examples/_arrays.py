@@ -32,6 +32,17 @@ def labelled(source: str) -> Part:
     return data.inputs["x"], labels.astype(np.int64)
 
 
+def check_alike(parts: tuple[Part, Part], source: str) -> None:
+    """Refuse samples to test on of another shape than those to learn from."""
+    learned, tested = (list(x.shape[1:]) for x, _ in parts)
+    if learned != tested:
+        raise DataError(
+            f"samples of shape {tested} to test on",
+            where=source,
+            expected=f"{learned}, as those to learn from",
+        )
+
+
 def white_of(parts: tuple[Part, Part], source: str) -> float:
     """Give the number that stands for white in images: 255 of bytes, 1 of floats."""
     images = [x for x, _ in parts]

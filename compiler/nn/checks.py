@@ -5,14 +5,20 @@ from __future__ import annotations
 from spikec.errors import UsageError
 
 
-def check_whole(value: object, told: str, least: int = 1) -> int:
-    """Refuse what is no whole number of ``least`` or more; ``told`` says what it counts.
+def check_whole(value: object, told: str, least: int = 1, most: int | None = None) -> int:
+    """Refuse what is no whole number from ``least`` on, to ``most``; ``told`` says what it counts.
 
     >>> check_whole(4, "{} steps")
     4
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UsageError(told.format(repr(value)), expected=f"a whole number of {least} or more")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int)
+        or value < least
+        or (most is not None and value > most)
+    ):
+        bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
+        raise UsageError(told.format(repr(value)), expected=f"a whole number {bounds}")
     return value
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spikec.errors import UsageError
 from spikec.ir import Array, Op, ops
 from spikec.nn.checks import check_whole
 from spikec.nn.clock import GivesTime
@@ -62,7 +61,7 @@ class Poisson(Encoder):
     def __init__(
         self, steps: int, *, scale: float = 1.0, signed: bool = False, seed: int = 0
     ) -> None:
-        _check_range(seed, "seed {}", 0, 2**64 - 1)
+        check_whole(seed, "seed {}", 0, 2**64 - 1)
         super().__init__(steps, ops.Poisson(seed, Array(1.0), signed), scale=scale)
         self.signed = signed
 
@@ -96,7 +95,7 @@ class Phase(Encoder):
     weights: Tensor
 
     def __init__(self, steps: int, *, bits: int = 8, scale: float = 1.0) -> None:
-        _check_range(bits, "{} bits", 1, 24)
+        check_whole(bits, "{} bits", 1, 24)
         super().__init__(steps, ops.Phase(bits, Array(1.0)), scale=scale)
         self.bits = bits
         self.register_buffer("weights", 0.5 ** torch.arange(1.0, bits + 1))
@@ -112,7 +111,7 @@ class Burst(Encoder):
     """
 
     def __init__(self, steps: int, *, threshold: float = 0.125, doublings: int = 4) -> None:
-        _check_range(doublings, "{} doublings", 0, 16)
+        check_whole(doublings, "{} doublings", 0, 16)
         super().__init__(steps, ops.Burst(Array(1.0), doublings), threshold=threshold)
 
 
@@ -128,7 +127,7 @@ class Delta(nn.Module):
     def __init__(self, step_size: float, *, levels: int = 1, deadband: int = 1) -> None:
         super().__init__()
         check_whole(levels, "{} levels")
-        _check_range(deadband, "a deadband of {}", 1, levels)
+        check_whole(deadband, "a deadband of {}", 1, levels)
         self.call = Call(ops.DeltaEncode(Array(1.0), levels, deadband))
         positive(float(step_size), "step_size")
         self.register_buffer("step_size", torch.tensor(float(step_size)))
@@ -136,11 +135,3 @@ class Delta(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Encode along the first axis."""
         return self.call(x, {"step_size": self.step_size})
-
-
-def _check_range(value: object, told: str, least: int, most: int) -> None:
-    """Refuse what the op of the IR would refuse later."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise UsageError(
-            told.format(repr(value)), expected=f"a whole number from {least} to {most}"
-        )

@@ -101,8 +101,7 @@ def fit_module(
     ``validation`` are samples that choose the epoch, in the place of a share of ``data``.
     ``time_axis=0``: the module reads [steps, samples, ...], data are [samples, steps, ...].
     """
-    if time_axis not in (None, 0):
-        raise UsageError(f"time_axis={time_axis!r}", expected="0: [steps, samples, ...], or none")
+    check_time_axis(time_axis)
     hooks = hooks or Hooks()
     task = ModuleTask(model, options, checked_device(hooks.device), over_time=time_axis == 0)
     classes = _classes(task, read_data(data))
@@ -135,6 +134,12 @@ def fit_task(
         done = trainer.run(learned, chosen, standing)
     trainer.best(done)
     return done.history
+
+
+def check_time_axis(axis: int | None) -> None:
+    """Refuse all but the first axis, and none."""
+    if axis not in (None, 0):
+        raise UsageError(f"time_axis={axis!r}", expected="0: [steps, samples, ...], or none")
 
 
 def _optimiser(parameters: list[nn.Parameter], options: FitOptions) -> torch.optim.Optimizer:

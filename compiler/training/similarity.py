@@ -25,6 +25,7 @@ from spikec.training.module import (
     History,
     ModuleTask,
     asking,
+    check_time_axis,
     divided,
     fit_task,
     identity_of,
@@ -220,8 +221,7 @@ def fit_hash(
 
     It ends in the epoch whose class scores are best. Gives a record per epoch.
     """
-    if time_axis not in (None, 0):
-        raise UsageError(f"time_axis={time_axis!r}", expected="0: [steps, samples, ...], or none")
+    check_time_axis(time_axis)
     hooks = hooks or Hooks()
     device = checked_device(hooks.device)
     classes = _classes(model.to(device), read_data(data), device, time_axis == 0)

@@ -154,6 +154,7 @@ class Spikinghash(nn.Module):
         bits, rule = options.bits, options.neuron
         self.hash = None if bits is None else HashLayer(before, bits, **rule)
         self.head = nn.Linear(before if bits is None else bits, options.classes)
+        self.multiple = steps_multiple(self)
 
     def features(self, x: Tensor) -> Tensor:
         """Give f: the mean over places, [T, B, C]."""
@@ -199,7 +200,7 @@ class Spikinghash(nn.Module):
                 expected=f"[{lead}, {', '.join(str(n) for n in wanted)}]",
             )
         if options.recordings:
-            check_multiple(x.shape[0], steps_multiple(self))
+            check_multiple(x.shape[0], self.multiple)
 
 
 def _convolution(channels: int, wide: int, pool: bool) -> list[nn.Module]:

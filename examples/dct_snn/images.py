@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (its usual name)
 
-from examples._arrays import Part, labelled, white_of
+from examples._arrays import Part, check_alike, labelled, white_of
 from spikec.data import Preprocess
 from spikec.errors import DataError, UsageError
 
@@ -48,13 +48,7 @@ def load_images(source: str, contrast: float = 1.0) -> Images:
         parts, white = _digits(), 1.0
     else:
         parts = _part(f"{source}:train"), _part(f"{source}:test")
-        learned, tested = (list(x.shape[1:]) for x, _ in parts)
-        if learned != tested:
-            raise DataError(
-                f"images of shape {tested} to test on",
-                where=source,
-                expected=f"{learned}, as those to learn from",
-            )
+        check_alike(parts, source)
         white = white_of(parts, source)
     preprocess = Preprocess(1 / white, (0.5,), (0.5 / contrast,))
     classes = int(max(y.max() for _, y in parts)) + 1

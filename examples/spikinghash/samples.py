@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from examples._arrays import Part, labelled, white_of
+from examples._arrays import Part, check_alike, labelled, white_of
 from examples.dct_snn.images import DIGITS, load_images
 from examples.spikinghash.clips import KINDS, Scene, clips, relevance
 from spikec.data import Preprocess
@@ -87,13 +87,8 @@ def filmed(
 
 def _read(source: str, seed: int) -> Samples:
     parts = _part(f"{source}:train"), _part(f"{source}:test")
+    check_alike(parts, source)
     whole, test = parts
-    if whole[0].shape[1:] != test[0].shape[1:]:
-        raise DataError(
-            f"samples of shape {list(test[0].shape[1:])} to test on",
-            where=source,
-            expected=f"{list(whole[0].shape[1:])}, as those to learn from",
-        )
     preprocess = Preprocess()
     if whole[0].ndim == IMAGE:
         preprocess = Preprocess(1 / white_of(parts, source), (0.5,), (0.5,))
